@@ -1,0 +1,162 @@
+"""The pictures of the card, as SVG that takes its colours and its font from the page.
+
+Matplotlib draws with stand-in colours, which are then replaced by the variables of the page's style: so
+one picture is right in light, in dark and in print.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from markupsafe import Markup
+
+from cards.text import format_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+BINS_PER_DECADE = 5
+LINEAR_BINS = 24
+_COLORS = {
+    "#010101": "var(--ink)",
+    "#020202": "var(--quiet)",
+    "#030303": "var(--line)",
+    "#040404": "var(--accent)",
+    "#050505": "var(--paper)",
+}
+_INK, _QUIET, _LINE, _ACCENT, _PAPER = _COLORS
+_ONE_AT_A_TIME = threading.Lock()  # matplotlib's settings belong to the whole process
+
+
+def draw_group_sizes(sizes: Ints, marks: Mapping[str, int], width_inches: float, name: str) -> Markup:
+    """A histogram of the examples per group.
+
+    Args:
+        sizes: examples of each group; at least one group.
+        marks: what to mark on it, such as {"10 %": 1, "max": 90}.
+        width_inches: of the drawing; its text is 10 points high, so draw it as wide as it will be seen.
+        name: of the picture, unlike any other on the page.
+
+    """
+    from matplotlib import style
+
+    settings = {"svg.hashsalt": name, "svg.fonttype": "none"}
+    with _ONE_AT_A_TIME, style.context(["default", settings]):
+        return _as_inline_svg(_histogram(np.maximum(sizes, 1), marks, width_inches), name)
+
+
+def bin_edges(sizes: Ints) -> Floats:
+    """The edges of the bars: halfway between whole numbers, so that it is clear what each bar holds.
+
+    Sizes within a factor of ten get bars of equal width, others bars of (nearly) equal ratio: five to a
+    decade (1, 2, 3, 4-5, 6-9, 10-15 ...), which is as fine as whole numbers allow without a comb.
+    """
+    low, end = int(sizes.min()), int(sizes.max()) + 1
+    if not is_logarithmic(sizes):
+        width = -(-(end - low) // LINEAR_BINS)
+        return np.arange(low, end + width, width, dtype=np.float64) - 0.5
+    num_bins = round(BINS_PER_DECADE * np.log10(end / low))
+    edges = np.unique(np.round(np.geomspace(low, end, num_bins + 1))) - 0.5
+    edges[0] = max(edges[0], low**2 / edges[1])  # so that size 1 stands in the middle of its bar
+    return edges
+
+
+def is_logarithmic(sizes: Ints) -> bool:
+    """Whether the sizes span more than a factor of ten."""
+    return int(sizes.max()) > 10 * int(sizes.min())
+
+
+def _histogram(sizes: Ints, marks: Mapping[str, int], width_inches: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width_inches, 3.0))
+    left, width = 0.62 / width_inches, 1 - 0.77 / width_inches
+    axes = figure.add_axes((left, 0.18, width, 0.7))
+    edges = bin_edges(sizes)
+    counts, _ = np.histogram(sizes, edges)
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=_ACCENT, edgecolor=_PAPER, linewidth=0.7)
+    _set_scales(axes, sizes, edges)
+    _style_axes(axes)
+    num_rows = _draw_marks(axes, marks, width_inches)
+    axes.set_position((left, 0.18, width, 0.81 - 0.07 * num_rows))
+    return figure
+
+
+def _set_scales(axes: Axes, sizes: Ints, edges: Floats) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = float(edges[0]), float(edges[-1])
+    if is_logarithmic(sizes):
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.05, high * 1.05)
+        axes.xaxis.set_major_locator(LogLocator(10, numticks=8))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        pad = max(0.03 * (high - low), 2.5 if high - low < 2 else 0)
+        axes.set_xlim(max(0.0, low - pad), high + pad)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    digits = FuncFormatter(lambda value, _: format_count(round(value)))
+    axes.xaxis.set_major_formatter(digits)
+    axes.yaxis.set_major_formatter(digits)
+
+
+def _style_axes(axes: Axes) -> None:
+    for side in ("top", "left", "right"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(_QUIET)
+    axes.tick_params(length=0, pad=6, labelsize=10, labelcolor=_QUIET)
+    axes.grid(axis="y", color=_LINE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("examples per group", color=_QUIET, fontsize=10, labelpad=6)
+    axes.set_ylabel("groups", color=_QUIET, fontsize=10, labelpad=6)
+
+
+def _draw_marks(axes: Axes, marks: Mapping[str, int], width_inches: float) -> int:
+    """A line at each mark and its name above, on the lowest row where it has room. Returns the rows used."""
+    row_ends = [-1.0] * 4  # in parts of the width
+    for value, label in _merged(marks).items():
+        x = float(axes.transAxes.inverted().transform(axes.transData.transform((value, 0)))[0])
+        width = (0.085 * len(label) + 0.15) / width_inches
+        start = min(max(0.0, x - width / 2), 1 - width)
+        row = next((i for i, end in enumerate(row_ends) if start >= end), len(row_ends) - 1)
+        row_ends[row] = start + width
+        y = 1.05 + 0.085 * row
+        axes.plot([x, x], [0, y - 0.01], transform=axes.transAxes, color=_INK, lw=1, ls=(0, (3, 2)), clip_on=False)
+        axes.text(start + width / 2, y, label, transform=axes.transAxes, color=_INK, fontsize=10, ha="center")
+    return sum(end >= 0 for end in row_ends)
+
+
+def _merged(marks: Mapping[str, int]) -> dict[int, str]:
+    """Marks at one place share a label: {"10 %": 1, "50 %": 1} is {1: "10 %, 50 %: 1"}."""
+    if len(set(marks.values())) == 1 and len(marks) > 1:
+        return {value: f"all: {format_count(value)}" for value in marks.values()}
+    names: dict[int, list[str]] = {}
+    for name, value in marks.items():
+        names.setdefault(value, []).append(name)
+    return {value: f"{', '.join(same)}: {format_count(value)}" for value, same in sorted(names.items())}
+
+
+def _as_inline_svg(figure: Figure, name: str) -> Markup:
+    buffer = io.StringIO()
+    no_metadata: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace("xlink:href", "href")
+    box = re.search(r'viewBox="[^"]+"', svg)
+    opening = f'<svg {box[0] if box else ""} role="img" aria-label="Histogram of examples per group">'
+    svg = re.sub(r"<svg[^>]*>", opening, svg, count=1)
+    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r" font-family: [^;\"]+;", "", svg)
+    svg = re.sub(r'( id="| href="#|url\(#)', rf"\g<1>{name}-", svg)
+    return Markup(re.sub("|".join(_COLORS), lambda match: _COLORS[match[0]], svg))

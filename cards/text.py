@@ -1,0 +1,116 @@
+r"""Numbers with units, and text that is safe to look at.
+
+Escaping for HTML is Jinja's. What stands here is for what HTML lets through: characters that cannot be
+seen, that turn the reading direction, or that HTML forbids. They are shown as escapes, such as `\u202e`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but for tab and line feed
+    "\xad\u061c\u180e\u200b\u200e\u200f\u2060-\u206f\ufeff\ufff0-\ufffb"  # invisible, or marks of direction
+    "\u2028-\u202e"  # line separators and overrides of direction
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # no characters at all
+    "\U000e0000-\U000e0fff]"  # tags: whole sentences that nobody sees
+)
+
+
+def format_count(count: int) -> str:
+    """All digits, in threes.
+
+    >>> format_count(1234567)
+    '1,234,567'
+    """
+    return f"{count:,}"
+
+
+def format_short_count(count: int) -> str:
+    """All digits up to ten million, then rounded.
+
+    >>> format_short_count(9_999_999), format_short_count(12_345_678_901)
+    ('9,999,999', '12.3 billion')
+    """
+    if count < 10_000_000:
+        return format_count(count)
+    unit, name = (10**9, "billion") if count >= 999_950_000 else (10**6, "million")
+    return f"{count / unit:,.1f} {name}"
+
+
+def format_bytes(num_bytes: float) -> str:
+    """In decimal units: 1 kB is 1,000 bytes.
+
+    >>> format_bytes(999), format_bytes(1_234_567), format_bytes(999_999)
+    ('999 B', '1.2 MB', '1.0 MB')
+    """
+    if num_bytes < 1000:
+        return f"{num_bytes:.0f} B"
+    value, unit = num_bytes / 1000, 1
+    while round(value, 1) >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:,.1f} {_UNITS[unit]}"
+
+
+def format_share(part: int, whole: int) -> str:
+    """As a percentage; what is too small to show is not shown as nothing, nor nearly all as all.
+
+    >>> format_share(1, 8), format_share(1, 100_000), format_share(99_999, 100_000), format_share(0, 0)
+    ('12.5 %', '< 0.1 %', '> 99.9 %', '0 %')
+    """
+    if not part:
+        return "0 %"
+    percent = 100 * part / whole
+    if part < whole and percent >= 99.95:
+        return "> 99.9 %"
+    return f"{percent:.1f} %" if percent >= 0.05 else "< 0.1 %"
+
+
+def visible(text: str | bytes) -> str:
+    r"""The text with every hidden character shown as an escape. Tabs and line ends stay.
+
+    >>> visible(b"caf\xc3\xa9 \xff\x00")
+    'café \\xff\\x00'
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
+    return _HIDDEN.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def visible_line(text: str | bytes, max_length: int = 200) -> str:
+    r"""Like `visible`, and on one line: line ends and tabs are escapes too. Names and ids are shown so.
+
+    >>> visible_line(b"a\nb"), visible_line(b"")
+    ('a\\nb', '(empty)')
+    """
+    line = visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    if not line:
+        return "(empty)"
+    return line if len(line) <= max_length else line[:max_length] + "…"
+
+
+def shorten(text: str | bytes, max_length: int = 600) -> str:
+    """The beginning of a text, and how much is left out.
+
+    >>> shorten("abcdef", 4)
+    'abcd … 2 more characters'
+    """
+    kept, rest = text[:max_length], len(text) - max_length
+    unit = "bytes" if isinstance(text, bytes) else "characters"
+    return visible(kept) + (f" … {format_count(rest)} more {unit}" if rest > 0 else "")
+
+
+def finalize(value: object) -> object:
+    """What Jinja does to each value before it escapes it: no hidden character reaches the page."""
+    if isinstance(value, Markup) or not isinstance(value, str | bytes):
+        return value
+    return visible(value)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    named = {8: "\\b", 12: "\\f", 13: "\\r"}.get(code)
+    return named or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")

@@ -1,0 +1,32 @@
+"""The natural key: all examples with the same value of a feature are a group."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import ConfigDict, Field
+
+from partitioners.keys import key_bytes
+from partitioners.partitioner import ExampleIds, Partitioner
+
+
+class ByFeature(Partitioner):
+    """One group for each value of a feature.
+
+    Source: the natural partitions of McMahan et al. 2017 (speakers of Shakespeare), and of LEAF.
+    """
+
+    model_config = ConfigDict(title="By the value of a feature")
+
+    kind: Literal["feature"] = "feature"
+    feature: str = Field(description="The feature whose value is the group id, such as title, author or label.")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """See `Partitioner.reads`."""
+        return frozenset([self.feature])
+
+    def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
+        """See `Partitioner.assign`."""
+        return key_bytes(batch.column(self.feature))

@@ -1,0 +1,85 @@
+"""The element of the pipeline: a batch of examples of one piece, and what is known of them so far."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from groupstream.features import Features
+from partitioners import ExampleIds, Partitioner
+from sources import Piece, Source
+from validation import ExampleCheck
+from validation.examples import violations
+
+from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Tally
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some examples of a piece.
+
+    Attributes:
+        piece: where they come from.
+        rows: int64[num_examples], their positions in the piece; ascending.
+        columns: their features, or those that are looked at where there are records.
+        records: the serialised examples, where the source has them.
+        group_ids: binary[num_examples], once they are assigned.
+        tally: counts of the examples that the batch began with.
+    """
+
+    piece: Piece
+    rows: np.ndarray
+    columns: pa.RecordBatch
+    records: pa.LargeBinaryArray | None
+    group_ids: pa.Array | None
+    tally: Tally
+
+    def keep(self, mask: np.ndarray, reason: str) -> Batch:
+        """Without the examples where `mask` is false; they are counted under `reason`."""
+        if mask.all():
+            return self
+        offenders = [f"{self.piece.label} row {row + 1}" for row in self.rows[~mask][:MAX_OFFENDERS]]
+        kept = pa.array(mask)
+        return replace(
+            self,
+            rows=self.rows[mask],
+            columns=self.columns.filter(kept),
+            records=None if self.records is None else self.records.filter(kept),
+            group_ids=None if self.group_ids is None else self.group_ids.filter(kept),
+            tally=self.tally.with_dropped(reason, offenders, int((~mask).sum())),
+        )
+
+
+def read_batches(source: Source, features: Features, needed: frozenset[str], piece: Piece) -> Iterator[Batch]:
+    """The examples of a piece, counted."""
+    row = 0
+    for columns, records in source.read(piece, features, needed):
+        size = len(columns) if records is None else len(records)
+        nulls = Counter({name: columns.column(name).null_count for name in columns.schema.names})
+        tally = Tally(examples_in=size, nulls=+nulls)
+        yield Batch(piece, np.arange(row, row + size), columns, records, None, tally)
+        row += size
+
+
+def check_examples(checks: Mapping[str, ExampleCheck], batch: Batch) -> Batch:
+    """Leaves out the examples that break a check; they are counted under the first check that each breaks."""
+    found = violations(checks, batch.columns)
+    for reason in sorted({r for r in found if r is not None}):
+        batch = batch.keep(found != reason, f"{CHECK_PREFIX}{reason}")
+        found = found[found != reason]
+    return batch
+
+
+def assign_groups(partitioner: Partitioner, batch: Batch) -> Batch:
+    """Gives each example its group. What has none is dropped and counted, or put into the group for such."""
+    ids = ExampleIds(batch.piece.index, batch.rows)
+    group_ids = partitioner.assign(batch.columns, ids).cast(pa.binary())
+    has_group = pc.greater(pc.fill_null(pc.binary_length(group_ids), 0), 0)
+    if partitioner.missing == "group":
+        group_ids = pc.if_else(has_group, group_ids, partitioner.missing_group.encode())
+        return replace(batch, group_ids=group_ids)
+    return replace(batch, group_ids=group_ids).keep(has_group.to_numpy(zero_copy_only=False), NO_GROUP)

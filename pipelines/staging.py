@@ -1,0 +1,122 @@
+"""The staging area of a build: everything it writes before the version is published.
+
+Each build has a folder of its own under `<root>/.staging` and holds a lock on it for as long as it lives. A folder
+whose lock is free belongs to a build that died; the next build sweeps it away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import groupstream
+from groupstream import GroupstreamError, PublishError
+from groupstream.layout import STAGING
+
+_PREFIX = "build-"
+_PARTS = ("runs", "shards", "progress", "errors")
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class StagingArea:
+    """The folder of one build."""
+
+    folder: Path
+
+    @property
+    def runs(self) -> Path:
+        """Sorted runs, until they are merged."""
+        return self.folder / "runs"
+
+    @property
+    def shards(self) -> Path:
+        """Finished shards and their parts of the group table."""
+        return self.folder / "shards"
+
+    @property
+    def progress(self) -> Path:
+        """How far each worker is."""
+        return self.folder / "progress"
+
+    @contextmanager
+    def errors_recorded(self) -> Iterator[None]:
+        """Keeps the message of an error of ours, which Beam would bury in a traceback of its own."""
+        try:
+            yield
+        except (GroupstreamError, OSError) as error:
+            record = {"type": type(error).__name__, "message": str(error)}
+            (self.folder / "errors" / f"{uuid.uuid4().hex}.json").write_text(json.dumps(record))
+            raise
+
+    def recorded_error(self) -> GroupstreamError | None:
+        """The first of the errors that were kept, by message, so that it is the same on any number of workers."""
+        records = [json.loads(path.read_text()) for path in (self.folder / "errors").glob("*.json")]
+        if not records:
+            return None
+        first = min(records, key=lambda record: str(record["message"]))
+        return getattr(groupstream, first["type"], PublishError)(first["message"])
+
+
+@contextmanager
+def staging_area(root: Path) -> Iterator[StagingArea]:
+    """A new folder for one build; it is removed at the end, whatever happens.
+
+    Raises:
+        PublishError: the root cannot be written.
+    """
+    name = uuid.uuid4().hex[:12]
+    folder = root / STAGING / f"{_PREFIX}{name}"
+    try:
+        lock = _locked_folder(root / STAGING / f"new-{name}", folder)
+    except OSError as error:
+        raise PublishError(
+            f"cannot write to {root}: {error.strerror}. Allow writing there, or choose another folder with publish.root"
+        ) from error
+    try:
+        sweep_abandoned(root)
+        yield StagingArea(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(unnamed: Path, folder: Path) -> int:
+    """Makes the folder; it gets its name once it is locked, so that no sweep takes it for abandoned."""
+    for part in _PARTS:
+        (unnamed / part).mkdir(parents=True)
+    lock = os.open(unnamed / _LOCK, os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    unnamed.rename(folder)
+    return lock
+
+
+def sweep_abandoned(root: Path) -> int:
+    """Removes what builds that died left in the staging area; how many there were."""
+    swept = 0
+    for folder in (root / STAGING).glob(f"{_PREFIX}*"):
+        if _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            swept += 1
+    return swept
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:  # being removed this moment
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True

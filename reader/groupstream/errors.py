@@ -1,0 +1,59 @@
+"""Every error that groupstream raises on purpose.
+
+    GroupstreamError            exit code 1: the data, the version or the run is bad
+    ├── UsageError              exit code 2: what was asked for is wrong
+    │   ├── SpecError           a spec that cannot be built as it is written
+    │   └── RefNotFoundError    a ref or path that names no published version
+    ├── SourceError             the base dataset cannot be read
+    ├── ExampleError            an example that breaks what the spec or the format says of it
+    ├── CheckError              a check of the spec failed; nothing is published
+    ├── PublishError            a version cannot be written
+    │   └── ConflictError       another run has written, or is writing, this version
+    └── CorruptError            what is stored is not what was written
+
+Each message gives the value, the limit and the way out, in one line.
+"""
+
+
+class GroupstreamError(Exception):
+    """Base of all errors here. `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(GroupstreamError):
+    """What was asked for is wrong."""
+
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """A spec that cannot be built as it is written."""
+
+
+class RefNotFoundError(UsageError):
+    """A ref or path that names no published version."""
+
+
+class SourceError(GroupstreamError):
+    """The base dataset cannot be read."""
+
+
+class ExampleError(GroupstreamError):
+    """An example that breaks what the spec or the format says of it."""
+
+
+class CheckError(GroupstreamError):
+    """A check of the spec failed; nothing is published."""
+
+
+class PublishError(GroupstreamError):
+    """A version cannot be written."""
+
+
+class ConflictError(PublishError):
+    """Another run has written, or is writing, this version."""
+
+
+class CorruptError(GroupstreamError):
+    """What is stored is not what was written."""

@@ -1,0 +1,120 @@
+"""Arrow batches to tf.train.Examples, a whole batch at a time.
+
+The wire format (tensorflow/core/example/feature.proto), tag bytes in front of each field:
+
+    Example  = 0a len Features;  Features = (0a len Entry)*;  Entry = 0a len name, 12 len Feature
+    Feature  = 0a len (0a len value)*        a list of byte strings
+             | 12 len 0a len floats          float32, packed
+             | 1a len 0a len varints         int64, packed
+
+Protobuf merges messages that stand one after the other, so the group id is appended to an encoded
+Example as a second, constant one: raw records of a source are passed through without decoding them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from groupstream.binary import (
+    binary_array_at,
+    byte_lengths,
+    byte_offsets,
+    data_of,
+    fixed_width_binary,
+    joined,
+    varint_widths,
+    varints,
+)
+from groupstream.features import GROUP_ID, Feature, Features
+
+_LIST_TAG = {"bytes": b"\x0a", "float32": b"\x12", "int64": b"\x1a"}
+
+
+def encode_examples(batch: pa.RecordBatch, features: Features) -> pa.LargeBinaryArray:
+    """One serialised tf.train.Example a row, features in the order of their names."""
+    entries = [_encode_entry(name, batch.column(name), features[name]) for name in sorted(features)]
+    body = joined(*entries) if entries else pa.array([b""] * len(batch), pa.large_binary())
+    return joined(b"\x0a", varints(byte_lengths(body)), body)
+
+
+def encode_group_ids(group_ids: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """What is appended to a record of each group so that it carries the feature `group_id`."""
+    batch = pa.record_batch({GROUP_ID: group_ids.cast(pa.binary())})
+    return encode_examples(batch, {GROUP_ID: Feature(dtype="bytes")})
+
+
+def _encode_entry(name: str, column: pa.Array, feature: Feature) -> pa.Array:
+    """One map entry a row; null, so nothing at all, where the column is null."""
+    kind, values = _encode_list(column, feature)
+    key = name.encode()
+    key = b"\x0a" + _varint(len(key)) + key + b"\x12"
+    list_lengths = byte_lengths(values)
+    feature_lengths = 1 + varint_widths(list_lengths) + list_lengths
+    entry_lengths = len(key) + varint_widths(feature_lengths) + feature_lengths
+    entry = joined(
+        b"\x0a",
+        varints(entry_lengths),
+        key,
+        varints(feature_lengths),
+        _LIST_TAG[kind],
+        varints(list_lengths),
+        values,
+    )
+    return entry if not column.null_count else pc.if_else(column.is_valid(), entry, None)
+
+
+def _encode_list(column: pa.Array, feature: Feature) -> tuple[str, pa.LargeBinaryArray]:
+    """The kind of list and, row by row, what stands inside its length-delimited field."""
+    if feature.is_tensor:
+        return "bytes", _encode_byte_strings(_tensor_bytes(column, feature))
+    if feature.is_list:
+        flat, counts = column.flatten(), pc.list_value_length(column).fill_null(0)
+    else:
+        flat, counts = column.drop_null(), column.is_valid().cast(pa.int32())
+    offsets = np.concatenate([[0], np.cumsum(counts.to_numpy(zero_copy_only=False))])
+    if feature.dtype in ("string", "bytes"):
+        return "bytes", _regroup(_encode_byte_strings(flat), offsets)
+    if feature.dtype == "float32":
+        floats = np.ascontiguousarray(flat.to_numpy(zero_copy_only=False), "<f4")
+        return "float32", _packed(_regroup(fixed_width_binary(floats), offsets))
+    integers = varints(flat.cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64))
+    return "int64", _packed(_regroup(integers, offsets))
+
+
+def _encode_byte_strings(values: pa.Array) -> pa.LargeBinaryArray:
+    values = values.cast(pa.large_binary())
+    if values.null_count:
+        values = values.fill_null(b"")
+    return joined(b"\x0a", varints(byte_lengths(values)), values)
+
+
+def _packed(values: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """A packed repeated field; an empty list is nothing at all, as protobuf writes it."""
+    lengths = byte_lengths(values)
+    packed = joined(b"\x0a", varints(lengths), values)
+    return packed if lengths.all() else pc.if_else(pa.array(lengths > 0), packed, b"")
+
+
+def _regroup(values: pa.LargeBinaryArray, offsets: np.ndarray) -> pa.LargeBinaryArray:
+    """Row i holds the bytes of `values[offsets[i]:offsets[i + 1]]` together. No copy of the bytes."""
+    if not len(values):
+        return binary_array_at(b"", np.zeros(len(offsets), np.int64))
+    starts = byte_offsets(values)
+    return binary_array_at(data_of(values), (starts - starts[0])[offsets])
+
+
+def _tensor_bytes(column: pa.Array, feature: Feature) -> pa.LargeBinaryArray:
+    storage = column.storage if isinstance(column, pa.ExtensionArray) else column
+    size = int(np.prod([d for d in feature.shape if d]))
+    if storage.null_count:
+        filler = pa.scalar([0] * size, storage.type)
+        storage = pc.if_else(storage.is_valid(), storage, filler)
+    flat = storage.flatten().to_numpy(zero_copy_only=False)
+    little_endian = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
+    return fixed_width_binary(little_endian.reshape(-1, size))
+
+
+def _varint(value: int) -> bytes:
+    return bytes(varints(np.array([value], np.uint64))[0].as_py())

@@ -1,0 +1,57 @@
+"""The names of the files of a version.
+
+    <root>/<dataset>/<version>/
+      claim.json                        first: which build writes this version
+      train-00000-of-00002.tfrecord     the examples, those of a group adjacent
+      train.groups.parquet              one row per group
+      features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
+      report/                           the dataset card
+      manifest.json                     last: this is the commit
+"""
+
+from __future__ import annotations
+
+import re
+
+from groupstream.errors import UsageError
+
+MANIFEST = "manifest.json"
+CLAIM = "claim.json"
+CARD = "report/card.html"
+STAGING = ".staging"  # under the root: what builds in progress write
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+
+
+def shard_file(split: str, shard_index: int, num_shards: int) -> str:
+    """The file name of a shard."""
+    return f"{split}-{shard_index:05d}-of-{num_shards:05d}.tfrecord"
+
+
+def group_table_file(split: str) -> str:
+    """The file name of the group index of a split."""
+    return f"{split}.groups.parquet"
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may name a dataset, and so a folder."""
+    return _NAME.fullmatch(text) is not None
+
+
+def version_key(version: str) -> tuple[int, int, int]:
+    """What versions sort by.
+
+    Raises:
+        UsageError: not three numbers with dots between.
+    """
+    match = _VERSION.fullmatch(version)
+    if not match:
+        raise UsageError(f"{version!r} is not a version; write three numbers, such as 1.0.0")
+    major, minor, patch = map(int, match.groups())
+    return major, minor, patch
+
+
+def is_version(text: str) -> bool:
+    """Whether `text` is a version such as 1.0.0."""
+    return _VERSION.fullmatch(text) is not None

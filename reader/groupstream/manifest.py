@@ -1,0 +1,163 @@
+"""The manifest: what a version is, how it was built, and what every one of its files holds.
+
+It is wholly determined by the spec, the source and the code: no times, no host names. Two builds of the
+same version have the same manifest, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from groupstream.errors import CorruptError
+from groupstream.features import Feature
+
+FORMAT_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoredFile(_Part):
+    """A file of the version. `path` is relative to the version's folder."""
+
+    path: str
+    size_bytes: int
+    crc32c: str = Field(description="8 hexadecimal digits")
+    sha256: str = Field(description="64 hexadecimal digits")
+
+
+class Shard(StoredFile):
+    """A TFRecord file. Shards stand in the order of their groups' hashes."""
+
+    num_groups: int
+    num_examples: int
+
+
+class Statistics(_Part):
+    """What a person asks first.
+
+    Attributes:
+        num_bytes: of the serialised examples, without the framing of the file.
+        num_words: runs of characters between ASCII white space in the text features.
+        group_sizes: examples per group at 10, 50 and 90 % of the groups, and the largest.
+    """
+
+    num_groups: int
+    num_examples: int
+    num_bytes: int
+    num_words: int
+    group_sizes: dict[Literal["p10", "p50", "p90", "max"], int]
+
+
+class SplitInfo(_Part):
+    """The files and figures of one split."""
+
+    shards: tuple[Shard, ...]
+    group_table: StoredFile
+    statistics: Statistics
+
+
+class Counts(_Part):
+    """Where every example went: `examples_in == examples_out + sum(dropped.values())`."""
+
+    examples_in: int
+    examples_out: int
+    dropped: dict[str, int] = {}
+
+
+class CheckResult(_Part):
+    """One check: what was asked, what was found, and up to five offenders."""
+
+    name: str
+    limit: str
+    observed: str
+    passed: bool
+    offenders: tuple[str, ...] = ()
+
+
+class Manifest(_Part):
+    """A version of a dataset.
+
+    Attributes:
+        digest: identifies the build: SHA-256 of the spec, the source's identity and the format.
+        spec: the resolved spec, without where and how it was run.
+        source: the identity of the base dataset.
+        code: the versions of our distributions that built it.
+        seed: the key of the group hash.
+        group_feature: the name of the feature that holds the group id in each record.
+        files: the files that belong to no split.
+    """
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    version: str
+    description: str = ""
+    digest: str
+    spec: dict[str, Any]
+    source: dict[str, Any]
+    code: dict[str, str]
+    seed: int
+    features: dict[str, Feature]
+    group_feature: str
+    splits: dict[str, SplitInfo]
+    counts: Counts
+    checks: tuple[CheckResult, ...] = ()
+    files: tuple[StoredFile, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+    def all_files(self) -> list[StoredFile]:
+        """Every file of the version but the manifest itself and the claim."""
+        of_splits = [f for s in self.splits.values() for f in (*s.shards, s.group_table)]
+        return [*of_splits, *self.files]
+
+    def to_json(self) -> bytes:
+        """The bytes of manifest.json. They carry a checksum of their own."""
+        return _with_checksum(self.model_dump(mode="json", exclude_defaults=False))
+
+    @classmethod
+    def from_json(cls, data: bytes, where: str) -> Manifest:
+        """Reads manifest.json.
+
+        Raises:
+            CorruptError: not a manifest, changed since it was written, or of a newer format.
+        """
+        fields = _fields_of(data, where)
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise CorruptError(f"{where} is not a manifest of format {FORMAT_VERSION}: {error}") from error
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one way we write JSON that is hashed or compared."""
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _with_checksum(fields: dict[str, Any]) -> bytes:
+    checksum = hashlib.sha256(canonical_json(fields)).hexdigest()
+    return canonical_json({**fields, "checksum": checksum})
+
+
+def _fields_of(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(data)
+        found = int(fields["format_version"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptError(f"{where} is not a groupstream manifest: {error}") from error
+    if found > FORMAT_VERSION:
+        raise CorruptError(
+            f"{where} has format {found}, this library reads up to {FORMAT_VERSION}; upgrade with: pip install -U groupstream"
+        )
+    fields.pop("checksum", None)
+    if _with_checksum(fields) != data:
+        raise CorruptError(f"{where} was changed after it was written: its checksum does not match. Pull the version again")
+    return fields

@@ -1,0 +1,100 @@
+"""A store in a local folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from groupstream.errors import PublishError
+from groupstream.layout import STAGING
+
+
+class LocalStore:
+    """Objects are files. A file is written elsewhere under the root, made durable, then linked into its place."""
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root).expanduser().absolute()
+
+    @property
+    def root(self) -> str:
+        """The folder."""
+        return str(self._root)
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Store.read`."""
+        with open(self._root / path, "rb") as file:
+            file.seek(offset)
+            return file.read(-1 if length is None else length)
+
+    def size_bytes(self, path: str) -> int | None:
+        """See `Store.size_bytes`."""
+        try:
+            return (self._root / path).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def folders(self, path: str) -> list[str]:
+        """See `Store.folders`."""
+        folder = self._root / path
+        if not folder.is_dir():
+            return []
+        return sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+
+    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+        """See `Store.put_if_absent`. A source file on the same disk is linked, not copied."""
+        try:
+            return self._put(self._root / path, source)
+        except OSError as error:
+            raise PublishError(
+                f"cannot write {self._root / path}: {error.strerror}. "
+                "Make room or allow writing there, or choose another folder with publish.root"
+            ) from error
+
+    def _put(self, target: Path, source: bytes | Path) -> bool:
+        if target.exists():
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        whole = self._whole_file(source)
+        try:
+            os.link(whole, target)
+        except FileExistsError:
+            return False
+        finally:
+            whole.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+        return True
+
+    def _whole_file(self, source: bytes | Path) -> Path:
+        """The content as a durable, read-only file of its own under the root."""
+        staging = self._root / STAGING
+        staging.mkdir(parents=True, exist_ok=True)
+        temporary = staging / f"put-{uuid.uuid4().hex}"
+        try:
+            if isinstance(source, bytes):
+                temporary.write_bytes(source)
+            else:
+                _link_or_copy(source, temporary)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o444)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,186 @@
+"""TFRecord framing, for many records at once.
+
+A record on disk is
+
+    uint64 length | uint32 masked_crc32c(length) | length bytes | uint32 masked_crc32c(bytes)
+
+all little-endian. Source: tensorflow/core/lib/io/record_writer.h.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import google_crc32c
+import numpy as np
+import pyarrow as pa
+
+from groupstream.binary import binary_array, byte_lengths, fixed_width_binary, joined
+from groupstream.errors import CorruptError
+
+HEADER_BYTES = 12
+FOOTER_BYTES = 4
+OVERHEAD_BYTES = HEADER_BYTES + FOOTER_BYTES
+
+_LENGTH = np.dtype("<u8")
+_CRC = np.dtype("<u4")
+
+
+class Frames(NamedTuple):
+    """Where the records of a block of bytes lie.
+
+    Attributes:
+        starts: int64[num_records], position of each record's first byte, after its header.
+        lengths: int64[num_records].
+        end: position after the last whole frame.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    end: int
+
+
+def frame_records(records: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """Frames each record. The result's data buffer is what goes to disk, in order."""
+    lengths = byte_lengths(records).astype(_LENGTH)
+    header = np.empty((len(records), HEADER_BYTES), np.uint8)
+    header[:, :8] = lengths.view(np.uint8).reshape(-1, 8)
+    header[:, 8:] = _masked(_crc32c_of_lengths(lengths)).view(np.uint8).reshape(-1, 4)
+    footer = _masked(crc32c_of_each(records.to_pylist()))
+    return joined(fixed_width_binary(header), records, fixed_width_binary(footer))
+
+
+def find_frames(block: bytes, start: int = 0) -> Frames:
+    """Finds the whole records in `block` from `start` on; a cut last one is left to the next block."""
+    position, starts, lengths = start, [], []
+    size = len(block)
+    while position + OVERHEAD_BYTES <= size:
+        length = int.from_bytes(block[position : position + 8], "little")
+        if position + OVERHEAD_BYTES + length > size:
+            break
+        starts.append(position + HEADER_BYTES)
+        lengths.append(length)
+        position += OVERHEAD_BYTES + length
+    return Frames(np.array(starts, np.int64), np.array(lengths, np.int64), position)
+
+
+def unframe(block: bytes, where: str) -> pa.LargeBinaryArray:
+    """The records of `block`, all CRCs checked.
+
+    Args:
+        block: whole frames and nothing else.
+        where: names the block in errors, such as "train-00000-of-00001.tfrecord, byte 0".
+
+    Raises:
+        CorruptError: a cut record, or a CRC that does not match.
+    """
+    frames = find_frames(block)
+    if frames.end != len(block):
+        raise CorruptError(_cut_record(where, frames.end, len(block)))
+    records = _checked_records(block, frames, where)
+    return binary_array(records, frames.lengths)
+
+
+def iter_record_blocks(
+    read: Callable[[int, int], bytes], start: int, length: int, where: str, block_bytes: int = 8 << 20
+) -> Iterator[pa.LargeBinaryArray]:
+    """Yields the records of a byte range a block at a time, so that memory is bounded by a block or one record.
+
+    Args:
+        read: `read(offset, length)` gives these bytes; fewer only at the end of the file.
+        start: offset of the first frame.
+        length: bytes in the range.
+        where: names the file in errors.
+        block_bytes: how much to read at once; a longer record is read whole.
+    """
+    position, end, want = start, start + length, block_bytes
+    while position < end:
+        block = read(position, min(want, end - position))
+        frames = find_frames(block)
+        if frames.end == 0:
+            want = _bytes_of_first_frame(block, f"{where}, byte {position}", end - position)
+            continue
+        yield unframe(block[: frames.end], f"{where}, byte {position}")
+        position, want = position + frames.end, block_bytes
+
+
+def crc32c_of_each(values: list[bytes]) -> np.ndarray:
+    """uint32[len(values)]: the CRC32C of each value, unmasked."""
+    value = google_crc32c.value
+    return np.fromiter((value(v) for v in values), np.uint32, len(values))
+
+
+def _checked_records(block: bytes, frames: Frames, where: str) -> bytes:
+    """The bytes of the records without their frames, after checking the CRCs of both."""
+    starts, lengths = frames.starts, frames.lengths
+    data = np.frombuffer(block, np.uint8)
+    stored = _crcs_at(data, starts - FOOTER_BYTES)
+    bad = stored != _masked(_crc32c_of_lengths(lengths.astype(_LENGTH)))
+    if bad.any():
+        raise CorruptError(_wrong_crc(where, "length", int(starts[bad][0]) - HEADER_BYTES))
+    records = [block[a:b] for a, b in zip(starts.tolist(), (starts + lengths).tolist(), strict=True)]
+    bad = _crcs_at(data, starts + lengths) != _masked(crc32c_of_each(records))
+    if bad.any():
+        raise CorruptError(_wrong_crc(where, "data", int(starts[bad][0]) - HEADER_BYTES))
+    return b"".join(records)
+
+
+def _crcs_at(data: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    return data[positions[:, None] + np.arange(4)].reshape(-1).view(_CRC)
+
+
+def _bytes_of_first_frame(block: bytes, where: str, available: int) -> int:
+    """How much to read so that the first frame is whole. Its length is checked before it is believed."""
+    if len(block) < OVERHEAD_BYTES:
+        raise CorruptError(_cut_record(where, 0, len(block)))
+    length = np.frombuffer(block, _LENGTH, 1)
+    if _masked(_crc32c_of_lengths(length)) != np.frombuffer(block, _CRC, 1, 8):
+        raise CorruptError(_wrong_crc(where, "length", 0))
+    needed = int(length[0]) + OVERHEAD_BYTES
+    if needed > available or needed <= len(block):
+        raise CorruptError(_cut_record(where, 0, available))
+    return needed
+
+
+def _masked(crc: np.ndarray) -> np.ndarray:
+    """TFRecord's mask: rotate right by 15 bits and add a constant."""
+    crc = crc.astype(np.uint32)
+    return (((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(0xA282EAD8)).astype(_CRC)
+
+
+def _crc32c_of_lengths(lengths: np.ndarray) -> np.ndarray:
+    """CRC32C of each 8-byte length. A CRC is affine: it is the exclusive-or of one table entry a byte."""
+    zero, tables = _length_crc_tables()
+    columns = lengths.view(np.uint8).reshape(-1, 8)
+    crc = np.full(len(lengths), zero, np.uint32)
+    for position in range(8):
+        crc ^= tables[position, columns[:, position]]
+    return crc
+
+
+@functools.cache
+def _length_crc_tables() -> tuple[np.uint32, np.ndarray]:
+    zero = google_crc32c.value(bytes(8))
+    table = np.empty((8, 256), np.uint32)  # (byte position, byte value)
+    for position in range(8):
+        for value in range(256):
+            message = bytes(position) + bytes([value]) + bytes(7 - position)
+            table[position, value] = google_crc32c.value(message) ^ zero
+    return np.uint32(zero), table
+
+
+def _cut_record(where: str, position: int, size: int) -> str:
+    return (
+        f"{where}: the record at +{position} is cut short at +{size}; the file is truncated or not a TFRecord file. "
+        "Pull it again, or check the version with: groupstream verify REF"
+    )
+
+
+def _wrong_crc(where: str, what: str, position: int) -> str:
+    return (
+        f"{where}: the CRC of the {what} of the record at +{position} does not match its bytes. "
+        "Pull it again, or check the version with: groupstream verify REF"
+    )
+

@@ -1,0 +1,95 @@
+"""Whether what is stored is what was written: every byte, every CRC, the index against the shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from groupstream.commit import checksums
+from groupstream.dataset import Dataset, Split
+from groupstream.errors import CorruptError
+from groupstream.example_decoding import decode_examples
+from groupstream.features import Feature
+from groupstream.group_order import hash_group_ids, hash_words, shard_of
+from groupstream.group_table import statistics_of
+from groupstream.manifest import StoredFile
+
+_BLOCK_BYTES = 8 << 20
+
+
+def verify(dataset: Dataset, on_bytes: Callable[[int], None] = lambda size: None) -> int:
+    """Reads all of a version and compares it with its manifest.
+
+    Args:
+        on_bytes: called with the number of bytes just read.
+
+    Returns:
+        The number of examples read.
+
+    Raises:
+        CorruptError: the first thing that is not as it was written.
+    """
+    for file in dataset.manifest.all_files():
+        _verify_file(dataset, file, on_bytes)
+    return sum(_verify_split(split) for split in dataset.values())
+
+
+def _verify_file(dataset: Dataset, file: StoredFile, on_bytes: Callable[[int], None]) -> None:
+    def blocks() -> Iterator[bytes]:
+        position = 0
+        while block := dataset.read_file(file.path, position, _BLOCK_BYTES):
+            position += len(block)
+            on_bytes(len(block))
+            yield block
+
+    try:
+        found = checksums(blocks())
+    except FileNotFoundError as error:
+        raise CorruptError(f"{dataset.location}/{file.path} is missing. Pull the version again") from error
+    for what, value in found.items():
+        if getattr(file, what) != value:
+            raise CorruptError(
+                f"{dataset.location}/{file.path} has {what} {value}, its manifest says {getattr(file, what)}. "
+                "Pull the version again"
+            )
+
+
+def _verify_split(split: Split) -> int:
+    table = split.group_table()
+    if statistics_of(table) != split.info.statistics:
+        raise CorruptError(f"the index of split {split.name} does not add up to the statistics of the manifest")
+    _verify_order(split, table)
+    _verify_places(split, table)
+    return sum(_verify_group(group.id, group.records()) for group in split)
+
+
+def _verify_order(split: Split, table: pa.Table) -> None:
+    hashes = hash_group_ids(table["group_id"].to_pylist(), split.seed)
+    stored = np.frombuffer(b"".join(table["group_hash"].to_pylist()), np.uint8).reshape(-1, hashes.shape[1])
+    first, last = hash_words(hashes)
+    ascends = (first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (last[1:] > last[:-1]))
+    shards = shard_of(first, len(split.info.shards))
+    if not (np.array_equal(hashes, stored) and ascends.all() and np.array_equal(shards, table["shard_index"].to_numpy())):
+        raise CorruptError(f"the index of split {split.name} is not in the order of the hashes of its group ids")
+
+
+def _verify_places(split: Split, table: pa.Table) -> None:
+    """The groups of a shard stand one after the other and fill it."""
+    for shard_index, shard in enumerate(split.info.shards):
+        rows = table.filter(np.equal(table["shard_index"].to_numpy(), shard_index))
+        ends = np.cumsum(rows["length_bytes"].to_numpy())
+        starts = np.concatenate([[0], ends])[: len(rows)]
+        if not np.array_equal(starts, rows["offset_bytes"].to_numpy()) or shard.size_bytes != ends.max(initial=0):
+            raise CorruptError(f"the groups that the index places in {shard.path} do not fill it one after the other")
+
+
+def _verify_group(group_id: bytes, blocks: Iterator[pa.LargeBinaryArray]) -> int:
+    examples = 0
+    for records in blocks:
+        found = decode_examples(records, {"group_id": Feature(dtype="bytes")}).column(0).unique().to_pylist()
+        if found != [group_id]:
+            raise CorruptError(f"examples of group {found} stand where the index places group {group_id!r}")
+        examples += len(records)
+    return examples

@@ -1,0 +1,55 @@
+"""The one error of the registry, and how errors of the database become it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from groupstream.errors import GroupstreamError
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError, StatementError
+
+MASK = "***"
+
+
+class RegistryError(GroupstreamError):
+    """The registry cannot be used, or refuses what was to be recorded."""
+
+
+@contextmanager
+def one_line_errors(url: URL) -> Iterator[None]:
+    """Turns errors of the database and of its folder into a RegistryError that shows no password."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError, ImportError) as error:
+        cause = _hide_passwords(_first_cause(error), url)
+        raise RegistryError(f"registry {shown_url(url)} cannot be used: {cause}. {_way_out(error)}") from error
+
+
+def shown_url(url: URL) -> str:
+    """The URL as it may be printed."""
+    return _hide_passwords(url.render_as_string(hide_password=True), url)
+
+
+def _way_out(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"Install the driver of the database: pip install {error.name}"
+    return (
+        "Set GROUPSTREAM_REGISTRY_URL to a database that can be written, such as sqlite:////data/registry.db or "
+        "postgresql+psycopg://user:password@host/groupstream"
+    )
+
+
+def _first_cause(error: BaseException) -> str:
+    """What the driver said, without the statement and its parameters, in one line."""
+    if isinstance(error, StatementError) and error.orig is not None:
+        error = error.orig
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _hide_passwords(text: str, url: URL) -> str:
+    """Drivers may quote what they were given; PostgreSQL also takes the password as a parameter of the URL."""
+    for password in (url.password, url.query.get("password"), url.query.get("sslpassword")):
+        if isinstance(password, str) and password:
+            text = text.replace(password, MASK)
+    return text

@@ -1,0 +1,56 @@
+"""Where the registry lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from groupstream.refs import default_root
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from registry.errors import RegistryError, shown_url
+
+URL_VARIABLE = "GROUPSTREAM_REGISTRY_URL"
+FILE = "registry.db"
+BACKENDS = ("sqlite", "postgresql")
+
+
+def default_registry_url() -> str:
+    """$GROUPSTREAM_REGISTRY_URL, or a SQLite file in the root of the datasets.
+
+    Raises:
+        RegistryError: the root is a bucket, or its path cannot stand in a URL.
+    """
+    return os.environ.get(URL_VARIABLE) or _url_in(default_root())
+
+
+def parse_url(text: str) -> URL:
+    """Parses the URL of a registry.
+
+    Raises:
+        RegistryError: not a URL, or of a database that the registry does not know.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # Without the text and the cause: where it cannot be parsed, the password in it cannot be found and hidden.
+        raise RegistryError(
+            "the URL of the registry cannot be parsed; write sqlite:////data/registry.db or "
+            "postgresql+psycopg://user:password@host:5432/name, with special characters of the password as %XX"
+        ) from None
+    if url.get_backend_name() not in BACKENDS:
+        raise RegistryError(
+            f"registry {shown_url(url)}: {url.get_backend_name()} is not supported; "
+            "write sqlite:////data/registry.db or postgresql+psycopg://user:password@host/name"
+        )
+    return url
+
+
+def _url_in(root: str) -> str:
+    if "://" in root or "?" in root:
+        raise RegistryError(
+            f"root {root!r} cannot hold the registry, a SQLite file in a local folder without '?' in its path; "
+            f"set {URL_VARIABLE}, for example to sqlite:////data/{FILE}"
+        )
+    return f"sqlite:///{Path(root).expanduser().absolute() / FILE}"

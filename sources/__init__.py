@@ -1,0 +1,32 @@
+"""Base datasets. One file a kind; to add one, write its file and name it in AnySource."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sources.csv import CommaSeparated
+from sources.huggingface import HuggingFace
+from sources.idx import Idx
+from sources.jsonl import JsonLines
+from sources.python_modules import PythonModules
+from sources.source import Piece, Source, SourceBatch
+from sources.tfds import Tfds
+from sources.wikiextractor import WikiExtractor
+
+AnySource = Annotated[
+    CommaSeparated | HuggingFace | Idx | JsonLines | PythonModules | Tfds | WikiExtractor, Field(discriminator="kind")
+]
+
+__all__ = [
+    "AnySource",
+    "CommaSeparated",
+    "HuggingFace",
+    "Idx",
+    "JsonLines",
+    "Piece",
+    "PythonModules",
+    "Source",
+    "SourceBatch",
+    "Tfds",
+    "WikiExtractor",
+]

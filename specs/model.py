@@ -1,0 +1,66 @@
+"""The model of a spec. It is the YAML file, the form of the Prefect UI and the JSON Schema of both."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from groupstream import layout
+from partitioners import AnyPartitioner
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sources import AnySource
+from validation import Checks
+
+
+def _dataset_name(text: str) -> str:
+    if not layout.is_name(text):
+        raise ValueError("use lower-case letters, digits, - and _, beginning with a letter or digit; 100 at most")
+    return text
+
+
+def _version(text: str) -> str:
+    if not layout.is_version(text):
+        raise ValueError("write three numbers, such as 1.0.0")
+    return text
+
+
+class Publish(BaseModel):
+    """Where the version goes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    root: str | None = Field(None, description="The folder of all datasets. Default: $GROUPSTREAM_ROOT, or ~/groupstream.")
+    version: Annotated[str, AfterValidator(_version)] | None = Field(
+        None, description="Such as 1.2.0. Default: 1.0.0, then one major number more each time spec or source changes."
+    )
+    shard_bytes: int = Field(256 << 20, ge=1 << 10, description="About how large a file should be. A group is never divided.")
+
+
+class Runner(BaseModel):
+    """How the build runs. It changes nothing in the result."""
+
+    model_config = ConfigDict(frozen=True)
+
+    num_workers: int = Field(1, ge=1, le=256, description="How many processes.")
+    memory_bytes: int = Field(
+        256 << 20, ge=1 << 20, description="Payload that a worker sorts in memory at once. It uses about three times that."
+    )
+
+
+class Spec(BaseModel):
+    """What to build."""
+
+    model_config = ConfigDict(frozen=True, title="Dataset")
+
+    name: Annotated[str, AfterValidator(_dataset_name)] = Field(description="Name of the dataset, such as fedccnews-sample.")
+    description: str = Field("", description="What it is, for people.")
+    source: AnySource = Field(description="The base dataset.")
+    partitioner: AnyPartitioner = Field(description="Which examples form a group.")
+    text_features: list[str] | None = Field(None, description="The features whose words are counted. Default: all that hold text.")
+    seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed stores the groups in another random order.")
+    checks: Checks = Field(Checks(), description="What must hold before anything is published.")
+    publish: Publish = Field(Publish(), description="Where the version goes.")
+    runner: Runner = Field(Runner(), description="How the build runs.")
+
+    def resolved(self) -> dict[str, Any]:
+        """All that determines the result, defaults included; not where it goes nor how it runs."""
+        return self.model_dump(mode="json", exclude={"runner": True, "publish": {"root"}})

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from groupstream.manifest import Manifest
+from sqlalchemy import Engine, inspect, text
+
+from registry import Registry, RegistryError
+from registry.database import REVISION_TABLE, migrate, migrating, migration_config, open_engine
+from registry.models import Base
+
+TABLES = {"datasets", "versions", "runs"}
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    opened = open_engine(url)
+    yield opened
+    opened.dispose()
+
+
+def test_migrations_go_down_and_up_again(engine: Engine):
+    assert set(inspect(engine).get_table_names()) == {*TABLES, REVISION_TABLE}
+    with migrating(engine) as connection:
+        command.downgrade(migration_config(connection), "base")
+    assert set(inspect(engine).get_table_names()) == {REVISION_TABLE}
+    migrate(engine)
+    assert set(inspect(engine).get_table_names()) == {*TABLES, REVISION_TABLE}
+
+
+def test_migrations_make_the_tables_of_the_models(engine: Engine):
+    options = {"version_table": REVISION_TABLE, "compare_type": True, "compare_server_default": True}
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
+
+
+def test_constraints_have_names_that_a_migration_can_drop(engine: Engine):
+    for table in TABLES:
+        assert [key["name"] for key in inspect(engine).get_foreign_keys(table) if key["name"] is None] == []
+    assert [c["name"] for c in inspect(engine).get_unique_constraints("versions")] == ["uq_versions_dataset_id_version"]
+
+
+def test_open_again_keeps_what_is_recorded(registry: Registry, url: str, make_manifest: Callable[..., Manifest]):
+    registry.reserve_version(make_manifest(), "/data")
+    again = Registry(url)
+    assert again.versions() == registry.versions()
+    again.close()
+
+
+def test_database_of_newer_code_is_refused(engine: Engine, url: str):
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(RegistryError, match=r"is at revision 9999, and this code knows up to 0001: .*Run the newer"):
+        Registry(url)
+
+
+def test_failed_migration_leaves_nothing(engine: Engine):
+    with pytest.raises(ZeroDivisionError), migrating(engine) as connection:  # noqa: PT012 - the block is the subject
+        command.downgrade(migration_config(connection), "base")
+        _ = 1 // 0
+    assert set(inspect(engine).get_table_names()) == {*TABLES, REVISION_TABLE}
+
+
+def test_table_that_others_refer_to_can_be_rebuilt_in_a_migration(engine: Engine):
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO datasets VALUES (1, 'a', '2024-01-01 00:00:00.000000')"))
+        connection.execute(text("INSERT INTO runs VALUES ('r', 1, 'd', 'failed', '', '', '{}', '', '', NULL)"))
+    with migrating(engine) as connection:
+        connection.execute(text("DROP TABLE datasets"))
+        Base.metadata.tables["datasets"].create(connection)
+        connection.execute(text("INSERT INTO datasets VALUES (1, 'a', '2024-01-01 00:00:00.000000')"))
+    with engine.connect() as connection:
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(text("SELECT count(*) FROM runs")).scalar() == 1

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from groupstream.manifest import Manifest
+
+from registry import Registry, RegistryError
+
+
+def test_started_run_is_running(registry: Registry):
+    registry.start_run("r1", "fedwiki", "d1", prefect_flow_run_id="p1")
+    (run,) = registry.runs()
+    assert (run.id, run.dataset, run.digest, run.state) == ("r1", "fedwiki", "d1", "running")
+    assert (run.prefect_flow_run_id, run.version, run.error, run.ended_at) == ("p1", None, None, None)
+    assert run.stage_seconds == {}
+    assert abs(datetime.now(UTC) - run.started_at) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("state", ["published", "unchanged", "failed"])
+def test_finished_run_has_its_outcome(registry: Registry, state: str):
+    registry.start_run("r1", "fedwiki", "d1")
+    registry.finish_run("r1", state, version="1.0.0", stage_seconds={"publish": 0.5})
+    (run,) = registry.runs()
+    assert (run.state, run.version, run.stage_seconds) == (state, "1.0.0", {"publish": 0.5})
+    assert run.ended_at >= run.started_at
+
+
+def test_run_tried_again_is_running_since_its_first_start(registry: Registry):
+    registry.start_run("r1", "fedwiki", "d1")
+    (first,) = registry.runs()
+    registry.finish_run("r1", "failed", error="boom")
+    registry.start_run("r1", "fedwiki", "d2")
+    (again,) = registry.runs()
+    assert (again.state, again.error, again.ended_at) == ("running", None, None)
+    assert (again.digest, again.started_at) == ("d2", first.started_at)
+
+
+def test_run_that_was_not_started_cannot_finish(registry: Registry):
+    with pytest.raises(RegistryError, match=r"run 'r9' is not in registry .*start_run"):
+        registry.finish_run("r9", "failed")
+
+
+def test_error_is_stored_up_to_its_limit_and_without_what_no_database_takes(registry: Registry):
+    registry.start_run("r1", "fedwiki", "d1")
+    registry.finish_run("r1", "failed", error="\x00\udcff" + "x" * 20_000)
+    (run,) = registry.runs()
+    assert run.error.startswith("\\x00\\udcffxxx")
+    assert len(run.error) == 10_000
+
+
+def test_runs_are_the_newest_of_a_dataset_newest_first(registry: Registry):
+    for index in range(5):
+        registry.start_run(f"r{index}", "odd" if index % 2 else "even", "d")
+    assert [run.id for run in registry.runs(limit=3)] == ["r4", "r3", "r2"]
+    assert [run.id for run in registry.runs("odd")] == ["r3", "r1"]
+    assert registry.runs("none") == []
+
+
+def test_runs_and_versions_share_a_dataset(registry: Registry, make_manifest: Callable[..., Manifest]):
+    registry.reserve_version(make_manifest(), "/data")
+    registry.start_run("r1", "fedwiki", "d1")
+    assert [run.dataset for run in registry.runs("fedwiki")] == ["fedwiki"]
+    assert len(registry.versions("fedwiki")) == 1
