@@ -20,7 +20,15 @@ from markupsafe import Markup
 
 from cards.plots import Ints, draw_group_sizes, is_logarithmic
 from cards.samples import ShownExample, show_example
-from cards.text import finalize, format_bytes, format_count, format_share, format_short_count, visible_line
+from cards.text import (
+    finalize,
+    format_bytes,
+    format_count,
+    format_number_of,
+    format_share,
+    format_short_count,
+    visible_line,
+)
 
 MAX_EXAMPLES = 3
 MAX_LARGEST = 10
@@ -81,10 +89,9 @@ def render_card(
     Args:
         manifest: of the version. Its `files` and `digest` need not know the card yet.
         group_tables: the group table of each split, with the columns of `group_table.SCHEMA`. A few passes
-            over whole columns: about 2 seconds for a million groups.
+            over whole columns: about 2 seconds for two million groups.
         samples: examples to show, as Python values by feature name, with their group under "group_id"; the
             first three are shown. uint8 arrays of shape (height, width, 1 or 3) are shown as images.
-
     """
     tables = dict(sorted(group_tables.items(), key=lambda item: (-_total(item[1], "num_examples"), item[0])))
     page = _template().render(
@@ -114,13 +121,10 @@ def _figures_of(tables: Mapping[str, pa.Table]) -> list[Figure]:
     num_groups = _count_groups(list(tables.values()))
     per_group = totals["num_examples"] / max(1, num_groups)
     per_example = max(1, totals["num_examples"])
-    splits = "split" if len(tables) == 1 else "splits"
     return [
-        Figure(format_short_count(num_groups), "groups", f"in {len(tables)} {splits}"),
+        Figure(format_short_count(num_groups), "groups", f"in {format_number_of(len(tables), 'split')}"),
         Figure(format_short_count(totals["num_examples"]), "examples", f"{per_group:,.1f} per group"),
-        Figure(
-            format_bytes(totals["num_bytes"]), "of data", f"{format_bytes(totals['num_bytes'] / per_example)} each"
-        ),
+        Figure(format_bytes(totals["num_bytes"]), "of data", f"{format_bytes(totals['num_bytes'] / per_example)} each"),
         Figure(
             format_short_count(totals["num_words"]), "words", f"{totals['num_words'] / per_example:,.1f} per example"
         ),
@@ -143,7 +147,7 @@ def _split_part(key: str, name: str, table: pa.Table) -> SplitPart:
     sizes = table["num_examples"].to_numpy()
     return SplitPart(
         name=visible_line(name),
-        summary=f"{format_count(len(table))} groups, {format_count(int(sizes.sum()))} examples",
+        summary=f"{format_number_of(len(table), 'group')}, {format_number_of(int(sizes.sum()), 'example')}",
         pictures=_pictures(key, sizes) if len(sizes) else {},
         scale="logarithmic" if len(sizes) and is_logarithmic(sizes) else "linear",
         percentiles={

@@ -7,6 +7,7 @@ one picture is right in light, in dark and in print.
 from __future__ import annotations
 
 import io
+import math
 import re
 import threading
 from collections.abc import Mapping
@@ -46,7 +47,6 @@ def draw_group_sizes(sizes: Ints, marks: Mapping[str, int], width_inches: float,
         marks: what to mark on it, such as {"10 %": 1, "max": 90}.
         width_inches: of the drawing; its text is 10 points high, so draw it as wide as it will be seen.
         name: of the picture, unlike any other on the page.
-
     """
     from matplotlib import style
 
@@ -59,15 +59,17 @@ def bin_edges(sizes: Ints) -> Floats:
     """The edges of the bars: halfway between whole numbers, so that it is clear what each bar holds.
 
     Sizes within a factor of ten get bars of equal width, others bars of (nearly) equal ratio: five to a
-    decade (1, 2, 3, 4-5, 6-9, 10-15 ...), which is as fine as whole numbers allow without a comb.
+    decade (1, 2, 3, 4-5, 6-9, 10-15 ...), which is as fine as whole numbers allow without a comb. They are
+    the same for every data set, so that two pictures can be compared.
     """
     low, end = int(sizes.min()), int(sizes.max()) + 1
     if not is_logarithmic(sizes):
         width = -(-(end - low) // LINEAR_BINS)
         return np.arange(low, end + width, width, dtype=np.float64) - 0.5
-    num_bins = round(BINS_PER_DECADE * np.log10(end / low))
-    edges = np.unique(np.round(np.geomspace(low, end, num_bins + 1))) - 0.5
-    edges[0] = max(edges[0], low**2 / edges[1])  # so that size 1 stands in the middle of its bar
+    last = math.ceil(BINS_PER_DECADE * math.log10(end)) + 1
+    every = np.round(10 ** (np.arange(last + 1) / BINS_PER_DECADE))
+    edges = every[np.searchsorted(every, low, "right") - 1 : np.searchsorted(every, end) + 1] - 0.5
+    edges[0] = max(edges[0], 1 / 1.5)  # so that size 1 stands in the middle of its bar
     return edges
 
 
@@ -80,35 +82,40 @@ def _histogram(sizes: Ints, marks: Mapping[str, int], width_inches: float) -> Fi
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_inches, 3.0))
-    left, width = 0.62 / width_inches, 1 - 0.77 / width_inches
+    left, width = 0.7 / width_inches, 1 - 0.85 / width_inches
     axes = figure.add_axes((left, 0.18, width, 0.7))
     edges = bin_edges(sizes)
     counts, _ = np.histogram(sizes, edges)
-    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=_ACCENT, edgecolor=_PAPER, linewidth=0.7)
-    _set_scales(axes, sizes, edges)
+    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=(_ACCENT, 0.7), edgecolor=_PAPER, linewidth=0.7)
+    _set_scales(axes, is_logarithmic(sizes), float(edges[0]), float(edges[-1]))
     _style_axes(axes)
     num_rows = _draw_marks(axes, marks, width_inches)
     axes.set_position((left, 0.18, width, 0.81 - 0.07 * num_rows))
     return figure
 
 
-def _set_scales(axes: Axes, sizes: Ints, edges: Floats) -> None:
+def _set_scales(axes: Axes, logarithmic: bool, low: float, high: float) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-    low, high = float(edges[0]), float(edges[-1])
-    if is_logarithmic(sizes):
+    if logarithmic:
         axes.set_xscale("log")
         axes.set_xlim(low / 1.05, high * 1.05)
-        axes.xaxis.set_major_locator(LogLocator(10, numticks=8))
+        axes.xaxis.set_major_locator(LogLocator(10, numticks=9))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         pad = max(0.03 * (high - low), 2.5 if high - low < 2 else 0)
         axes.set_xlim(max(0.0, low - pad), high + pad)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    digits = FuncFormatter(lambda value, _: format_count(round(value)))
+    digits = FuncFormatter(lambda value, _: _tick_label(round(value)))
     axes.xaxis.set_major_formatter(digits)
     axes.yaxis.set_major_formatter(digits)
+
+
+def _tick_label(value: int) -> str:
+    if value < 10_000:
+        return format_count(value)
+    return f"{value / 10**6:g}M" if value >= 10**6 else f"{value / 1000:g}k"
 
 
 def _style_axes(axes: Axes) -> None:
@@ -127,7 +134,7 @@ def _draw_marks(axes: Axes, marks: Mapping[str, int], width_inches: float) -> in
     row_ends = [-1.0] * 4  # in parts of the width
     for value, label in _merged(marks).items():
         x = float(axes.transAxes.inverted().transform(axes.transData.transform((value, 0)))[0])
-        width = (0.085 * len(label) + 0.15) / width_inches
+        width = (0.085 * len(label) + 0.2) / width_inches
         start = min(max(0.0, x - width / 2), 1 - width)
         row = next((i for i, end in enumerate(row_ends) if start >= end), len(row_ends) - 1)
         row_ends[row] = start + width

@@ -29,6 +29,15 @@ def format_count(count: int) -> str:
     return f"{count:,}"
 
 
+def format_number_of(count: int, noun: str) -> str:
+    """A count of something.
+
+    >>> format_number_of(1, "group"), format_number_of(1000, "group")
+    ('1 group', '1,000 groups')
+    """
+    return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def format_short_count(count: int) -> str:
     """All digits up to ten million, then rounded.
 

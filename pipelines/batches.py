@@ -15,7 +15,7 @@ from sources import Piece, Source
 from validation import ExampleCheck
 from validation.examples import violations
 
-from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Tally
+from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Place, Tally
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Batch:
         """Without the examples where `mask` is false; they are counted under `reason`."""
         if mask.all():
             return self
-        offenders = [f"{self.piece.label} row {row + 1}" for row in self.rows[~mask][:MAX_OFFENDERS]]
+        offenders = [self._place(int(row)) for row in self.rows[~mask][:MAX_OFFENDERS]]
         kept = pa.array(mask)
         return replace(
             self,
@@ -52,6 +52,9 @@ class Batch:
             group_ids=None if self.group_ids is None else self.group_ids.filter(kept),
             tally=self.tally.with_dropped(reason, offenders, int((~mask).sum())),
         )
+
+    def _place(self, row: int) -> Place:
+        return self.piece.index, row, f"{self.piece.label} row {row + 1:,}"
 
 
 def read_batches(source: Source, features: Features, needed: frozenset[str], piece: Piece) -> Iterator[Batch]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from groupstream import CheckError, CorruptError, ExampleError, Feature
 from groupstream.group_table import write_group_table
-from groupstream.manifest import Counts
+from groupstream.manifest import Counts, Statistics
 
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
@@ -77,7 +77,7 @@ def _features(names: frozenset[str]) -> str:
 
 
 def _places(tally: Tally, reason: str, count: int) -> str:
-    places = tally.offenders[reason]
+    places = [words for _, _, words in tally.offenders[reason]]
     return ", ".join(places) + (", ..." if count > len(places) else "")
 
 

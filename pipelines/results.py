@@ -16,15 +16,15 @@ from pipelines.tally import Tally
 
 def write_tally(staging: StagingArea, tally: Tally) -> None:
     """Keeps the counts of the whole build."""
-    _write(staging.folder / "tally.json", asdict(tally))
+    fields = {"examples_in": tally.examples_in, "dropped": tally.dropped, "offenders": tally.offenders, "nulls": tally.nulls}
+    _write(staging.folder / "tally.json", fields)
 
 
 def read_tally(staging: StagingArea) -> Tally:
     """The counts of the whole build."""
     fields = json.loads((staging.folder / "tally.json").read_text())
-    return Tally(
-        fields["examples_in"], Counter(fields["dropped"]), fields["offenders"], Counter(fields["nulls"])
-    )
+    offenders = {reason: [tuple(place) for place in places] for reason, places in fields["offenders"].items()}
+    return Tally(fields["examples_in"], Counter(fields["dropped"]), offenders, Counter(fields["nulls"]))
 
 
 def write_merged_shard(staging: StagingArea, shard: MergedShard) -> None:

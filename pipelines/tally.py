@@ -10,6 +10,8 @@ NO_GROUP = "no group"
 CHECK_PREFIX = "check "  # and the check that the example breaks
 MAX_OFFENDERS = 5
 
+Place = tuple[int, int, str]  # index of the piece, row, and both in words
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -24,10 +26,10 @@ class Tally:
 
     examples_in: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
-    offenders: dict[str, list[str]] = field(default_factory=dict)
+    offenders: dict[str, list[Place]] = field(default_factory=dict)
     nulls: Counter[str] = field(default_factory=Counter)
 
-    def with_dropped(self, reason: str, offenders: Sequence[str], count: int) -> Tally:
+    def with_dropped(self, reason: str, offenders: Sequence[Place], count: int) -> Tally:
         """The same, and `count` more dropped for `reason`."""
         more = Tally(0, Counter({reason: count}), {reason: list(offenders[:MAX_OFFENDERS])})
         return total([self, more])
@@ -39,9 +41,9 @@ class Tally:
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """All of them together. The order does not matter: of the offenders, the first by name are kept."""
+    """All of them together. The order does not matter: of the offenders, the first in the source are kept."""
     examples_in, dropped, nulls = 0, Counter[str](), Counter[str]()
-    offenders: dict[str, list[str]] = {}
+    offenders: dict[str, list[Place]] = {}
     for tally in tallies:
         examples_in += tally.examples_in
         dropped.update(tally.dropped)

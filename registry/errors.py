@@ -10,6 +10,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError, StatementError
 
 MASK = "***"
+PASSWORD_PARAMETERS = ("password", "sslpassword")  # PostgreSQL takes passwords after the question mark too
 
 
 class RegistryError(GroupstreamError):
@@ -28,7 +29,7 @@ def one_line_errors(url: URL) -> Iterator[None]:
 
 def shown_url(url: URL) -> str:
     """The URL as it may be printed."""
-    return _hide_passwords(url.render_as_string(hide_password=True), url)
+    return url.difference_update_query(PASSWORD_PARAMETERS).render_as_string(hide_password=True)
 
 
 def _way_out(error: BaseException) -> str:
@@ -48,8 +49,8 @@ def _first_cause(error: BaseException) -> str:
 
 
 def _hide_passwords(text: str, url: URL) -> str:
-    """Drivers may quote what they were given; PostgreSQL also takes the password as a parameter of the URL."""
-    for password in (url.password, url.query.get("password"), url.query.get("sslpassword")):
+    """Drivers may quote what they were given."""
+    for password in (url.password, *map(url.query.get, PASSWORD_PARAMETERS)):
         if isinstance(password, str) and password:
             text = text.replace(password, MASK)
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -73,14 +73,14 @@ class RunRecord:
 
 def version_record(row: Version) -> VersionRecord:
     """The value of a row."""
-    return VersionRecord(name=row.dataset.name, **_columns(row, leave_out={"id", "dataset_id"}))
+    return VersionRecord(name=row.dataset.name, **_values(row, VersionRecord, leave_out="name"))
 
 
 def run_record(row: Run) -> RunRecord:
     """The value of a row."""
-    return RunRecord(dataset=row.dataset.name, **_columns(row, leave_out={"dataset_id"}))
+    return RunRecord(dataset=row.dataset.name, **_values(row, RunRecord, leave_out="dataset"))
 
 
-def _columns(row: Version | Run, leave_out: set[str]) -> dict[str, Any]:
-    keys = (column.key for column in row.__table__.columns)
-    return {key: getattr(row, key) for key in keys if key not in leave_out} | {"state": row.state.value}
+def _values(row: Version | Run, kind: type[VersionRecord | RunRecord], leave_out: str) -> dict[str, Any]:
+    names = (field.name for field in fields(kind) if field.name != leave_out)
+    return {name: getattr(row, name) for name in names} | {"state": row.state.value}

@@ -16,13 +16,16 @@ FILE = "registry.db"
 BACKENDS = ("sqlite", "postgresql")
 
 
-def default_registry_url() -> str:
+def default_registry_url(root: str | None = None) -> str:
     """$GROUPSTREAM_REGISTRY_URL, or a SQLite file in the root of the datasets.
+
+    Args:
+        root: where the datasets lie. Default: $GROUPSTREAM_ROOT, or ~/groupstream.
 
     Raises:
         RegistryError: the root is a bucket, or its path cannot stand in a URL.
     """
-    return os.environ.get(URL_VARIABLE) or _url_in(default_root())
+    return os.environ.get(URL_VARIABLE) or _url_in(root or default_root())
 
 
 def parse_url(text: str) -> URL:

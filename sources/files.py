@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import hashlib
 import os
@@ -70,7 +71,7 @@ def identity_of(files: list[Path]) -> dict[str, Any]:
 
     CRC32C, since it costs less than the disk, and since buckets keep it for each object.
     """
-    lines = [f"{name}\t{file.stat().st_size}\t{_crc32c(file)}" for name, file in zip(names_of(files), files, strict=True)]
+    lines = [f"{name}\t{file.stat().st_size}\t{_crc32c(file, file.stat().st_mtime_ns)}" for name, file in zip(names_of(files), files, strict=True)]
     return {
         "num_files": len(files),
         "num_bytes": sum(f.stat().st_size for f in files),
@@ -98,7 +99,9 @@ def unreadable(file: Path, error: Exception) -> str:
     return f"cannot read {file} ({file.stat().st_size if file.exists() else 0:,} bytes): {text}. Fetch the file again, or leave it out of source.paths"
 
 
-def _crc32c(file: Path) -> str:
+@functools.lru_cache(maxsize=1 << 16)
+def _crc32c(file: Path, modified_at_ns: int) -> str:
+    """The checksum of a file; kept for as long as the file is as it was, since a command may ask twice."""
     crc = google_crc32c.Checksum()
     with open(file, "rb") as handle:
         while block := handle.read(_BLOCK_BYTES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 from collections.abc import Iterator
@@ -59,8 +60,7 @@ def _articles(file: Path) -> Iterator[dict[str, str]]:
 
 def _lines(file: Path, stream: pa.NativeFile) -> Iterator[str]:
     try:
-        for line in stream:
-            yield line.decode()
+        yield from io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
     except UnicodeDecodeError as error:
         raise SourceError(unreadable(file, error)) from error
 

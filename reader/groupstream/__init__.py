@@ -8,8 +8,17 @@
     table = dataset["train"].group("json").table()
 """
 
-from groupstream.dataset import Dataset, Group, Split
-from groupstream.dataset import open_dataset as open
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from groupstream.dataset import Dataset, Group, Split
+    from groupstream.dataset import open_dataset as open
+    from groupstream.features import Feature
+    from groupstream.manifest import Manifest
+
 from groupstream.errors import (
     CheckError,
     ConflictError,
@@ -22,8 +31,6 @@ from groupstream.errors import (
     SpecError,
     UsageError,
 )
-from groupstream.features import Feature
-from groupstream.manifest import Manifest
 
 __version__ = "0.1.0"
 
@@ -45,3 +52,20 @@ __all__ = [
     "UsageError",
     "open",
 ]
+
+_LAZY = {  # imported when they are first asked for, so that the command line answers at once
+    "Dataset": ("groupstream.dataset", "Dataset"),
+    "Feature": ("groupstream.features", "Feature"),
+    "Group": ("groupstream.dataset", "Group"),
+    "Manifest": ("groupstream.manifest", "Manifest"),
+    "Split": ("groupstream.dataset", "Split"),
+    "open": ("groupstream.dataset", "open_dataset"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    value = globals()[name] = getattr(importlib.import_module(module), attribute)
+    return value

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from groupstream.errors import GroupstreamError
+from sqlalchemy import make_url
 
 import registry
 from registry import Registry, RegistryError, default_registry_url
+from registry.errors import one_line_errors
 
 SECRET = "hunter2secret"
+QUOTED_SECRET = f"{SECRET}%40{SECRET}"
 
 
 def message_of_opening(url: str) -> str:
@@ -73,14 +76,24 @@ def test_write_that_the_database_refuses_is_one_line(registry: Registry, url: st
         f"mysql://me:{SECRET}@host/name",
         f"nothing://me:{SECRET}@host/name",
         f"sqlite://me:{SECRET}@host/name",
-        f"postgresql+psycopg://me:{SECRET}@127.0.0.1:1/name",
-        f"postgresql+psycopg://127.0.0.1:1/name?user=me&password={SECRET}",
+        f"postgresql+psycopg://me:{QUOTED_SECRET}@127.0.0.1:1/name",
+        f"postgresql+psycopg://127.0.0.1:1/name?user=me&password={QUOTED_SECRET}",
         f"postgresql://me:{SECRET}@host:{SECRET}/name",
         f"me:{SECRET}",
     ],
 )
 def test_password_is_never_shown(url: str):
     assert SECRET not in message_of_opening(url)
+
+
+def test_password_that_a_driver_quotes_is_not_shown():
+    url = make_url(f"postgresql://me:{QUOTED_SECRET}@host/name")
+    with pytest.raises(RegistryError, match=r"cannot be used: no \*\*\* here\. Set"), one_line_errors(url):
+        raise OSError(f"no {url.password} here")
+
+
+def test_database_of_another_kind_is_refused():
+    assert "mysql is not supported; write sqlite" in message_of_opening("mysql://host/name")
 
 
 def test_default_url_is_the_variable_or_a_file_in_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

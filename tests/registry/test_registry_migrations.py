@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -42,6 +47,22 @@ def test_constraints_have_names_that_a_migration_can_drop(engine: Engine):
     for table in TABLES:
         assert [key["name"] for key in inspect(engine).get_foreign_keys(table) if key["name"] is None] == []
     assert [c["name"] for c in inspect(engine).get_unique_constraints("versions")] == ["uq_versions_dataset_id_version"]
+
+
+def test_every_connection_checks_foreign_keys(engine: Engine):
+    with closing(engine.raw_connection()) as first, closing(engine.raw_connection()) as second:
+        found = [each.cursor().execute("PRAGMA foreign_keys").fetchone() for each in (first, second)]
+    assert found == [(1,), (1,)]
+
+
+def test_open_waits_for_a_reader_of_a_database_that_is_not_yet_in_wal_mode(tmp_path: Path):
+    reader = sqlite3.connect(tmp_path / "registry.db", isolation_level=None, check_same_thread=False)
+    reader.executescript("CREATE TABLE other (x); BEGIN")
+    reader.execute("SELECT * FROM other").fetchall()
+    threading.Timer(0.3, reader.close).start()
+    started = time.monotonic()
+    Registry(f"sqlite:///{tmp_path}/registry.db").close()
+    assert time.monotonic() - started > 0.25
 
 
 def test_open_again_keeps_what_is_recorded(registry: Registry, url: str, make_manifest: Callable[..., Manifest]):

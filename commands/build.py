@@ -1,0 +1,47 @@
+"""groupstream build"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_PREFECT_DEFAULTS = {
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a new database must be migrated first
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal shows stages and errors itself
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command. Called through the entry point `groupstream.commands`."""
+    app.command("build", epilog="Example: groupstream build specs/demo.yaml --set runner.num_workers=2")(build)
+
+
+def build(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML file that says what to build.")],
+    setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the spec, such as partitioner.seed=7.")] = None,
+    root: Annotated[str | None, typer.Option(help="Where to publish; wins over publish.root.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Build a dataset and publish it as a version; do nothing if that version exists."""
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    from rich.console import Console  # noqa: PLC0415 - --help must be instant
+    from specs import load_spec  # noqa: PLC0415
+
+    loaded = load_spec(spec, [*(setting or []), *([f"publish.root={root}"] if root else [])])
+    console = Console(stderr=True)
+    with console.status("Starting"):
+        from commands.terminal import TerminalReporter, show_result  # noqa: PLC0415
+        from flows.build_dataset import build_dataset  # noqa: PLC0415
+        from tasks.reporting import reporter  # noqa: PLC0415
+    with TerminalReporter(console) as shown:
+        reporter.set(shown)
+        result = build_dataset(loaded)
+    if json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        show_result(Console(), result)

@@ -1,0 +1,80 @@
+"""A build as a person at a terminal sees it."""
+
+from __future__ import annotations
+
+from cards import format_bytes
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from flows.result import BuildResult
+
+
+class TerminalReporter:
+    """One line a stage, with a bar where the length of the work is known. A context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description:<14}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}"),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> TerminalReporter:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def stage_started(self, name: str) -> None:
+        """See `tasks.reporting.Reporter`."""
+        self._tasks[name] = self._progress.add_task(name, total=None, detail="")
+
+    def stage_progressed(self, name: str, done: int, total: int, detail: str) -> None:
+        """See `tasks.reporting.Reporter`."""
+        self._progress.update(self._tasks[name], completed=done, total=total, detail=Text(detail))
+
+    def stage_ended(self, name: str, seconds: float) -> None:
+        """See `tasks.reporting.Reporter`."""
+        self._progress.update(self._tasks[name], total=1, completed=1)
+
+
+def show_result(console: Console, result: BuildResult) -> None:
+    """The short table at the end of a build."""
+    manifest = result.manifest
+    table = Table.grid(padding=(0, 2))
+    for name, split in manifest.splits.items():
+        s = split.statistics
+        sizes = s.group_sizes
+        table.add_row("groups", f"{s.num_groups:,}", f"[dim]{name}, {len(split.shards)} shard{'s' * (len(split.shards) > 1)}[/]")
+        table.add_row("examples", f"{s.num_examples:,}", f"[dim]{manifest.counts.examples_in:,} in, {_dropped(result)}[/]")
+        table.add_row("bytes", format_bytes(s.num_bytes), "")
+        table.add_row("words", f"{s.num_words:,}", "")
+        percentiles = f"{sizes['p10']:,} / {sizes['p50']:,} / {sizes['p90']:,} / {sizes['max']:,}"
+        table.add_row("group size", percentiles, "[dim]examples at 10 / 50 / 90 % / max[/]")
+    if result.built:
+        stages = ", ".join(f"{name.lower()} {seconds:.1f} s" for name, seconds in result.stage_seconds.items())
+        table.add_row("time", f"{sum(result.stage_seconds.values()):.1f} s", Text(stages, "dim"))
+    console.print(Text(f"{manifest.ref} {'is published' if result.built else 'exists already: same spec, same source; nothing to do'}", "bold"))
+    console.print(table)
+    console.print(Text(f"in {result.location}"), soft_wrap=True)
+    console.print(Text(f"card: {result.location}/report/card.html"), soft_wrap=True)
+    console.print(Text(f"next: groupstream head {_ref(result)}"), soft_wrap=True)
+
+
+def _dropped(result: BuildResult) -> str:
+    dropped = result.manifest.counts.dropped
+    return ", ".join(f"{count:,} dropped ({reason})" for reason, count in dropped.items()) or "none dropped"
+
+
+def _ref(result: BuildResult) -> str:
+    """The ref, or the folder where the ref would be looked up elsewhere."""
+    from groupstream.refs import default_root  # noqa: PLC0415
+
+    return result.manifest.ref if result.location.startswith(f"{default_root()}/") else result.location

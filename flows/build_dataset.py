@@ -1,0 +1,53 @@
+"""Spec in, published version out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from groupstream.refs import default_root
+from groupstream.stores import open_store
+from pipelines.staging import staging_area
+from prefect import flow
+from registry import default_registry_url
+from specs import Spec
+from tasks.artifacts import show_version
+from tasks.claim import claim
+from tasks.describe import describe
+from tasks.find_built import find_built
+from tasks.locate import locate
+from tasks.partition import partition
+from tasks.publish import publish
+from tasks.register import recorded_run, register
+from tasks.reporting import Stages
+from tasks.validate import validate
+
+from flows.result import BuildResult
+
+
+@flow(name="build-dataset", flow_run_name="build {spec.name}", persist_result=False)
+def build_dataset(spec: Spec) -> BuildResult:
+    """Builds a dataset as its spec says, or finds that this version exists."""
+    stages = Stages()
+    store = open_store(spec.publish.root or default_root())
+    with stages("Locate"):
+        plan = locate(spec)
+    with recorded_run(plan, default_registry_url(store.root), stages) as run:
+        if found := find_built(plan, store):
+            run.unchanged(found.manifest, found.location)
+            return BuildResult(manifest=found.manifest, location=found.location, built=False, stage_seconds=stages.seconds)
+        with staging_area(Path(store.root)) as staging:
+            with stages("Partition"):
+                partitioned = partition(plan, staging)
+            with stages("Check groups"):
+                checks = validate(plan, partitioned)
+            with stages("Draw the card"):
+                number = claim(plan, store, run.claim())
+                version = describe(plan, partitioned, checks, number)
+            folder, location = f"{spec.name}/{number}", f"{store.root}/{spec.name}/{number}"
+            run.reserved(version.manifest, location)
+            with stages("Publish"):
+                publish(version, store, folder)
+            with stages("Register"):
+                register(run, version.manifest, location)
+    show_version(version.manifest, location)
+    return BuildResult(manifest=version.manifest, location=location, built=True, stage_seconds=stages.seconds)

@@ -1,0 +1,22 @@
+"""What a build ends with."""
+
+from __future__ import annotations
+
+from groupstream.manifest import Manifest
+from pydantic import BaseModel, ConfigDict
+
+
+class BuildResult(BaseModel):
+    """A version, and how it came to be there.
+
+    Attributes:
+        built: False where the version was there already and nothing was done.
+        stage_seconds: how long each stage took.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    manifest: Manifest
+    location: str
+    built: bool
+    stage_seconds: dict[str, float]

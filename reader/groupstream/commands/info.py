@@ -1,0 +1,50 @@
+"""groupstream info"""
+
+from __future__ import annotations
+
+import typer
+
+from groupstream.commands.options import Json, Ref, Root
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("info", epilog="Example: groupstream info stdlib@latest")(info)
+
+
+def info(ref: Ref, root: Root = None, json: Json = False) -> None:
+    """Show what a version is: its features, its sizes, where it came from."""
+    from groupstream.dataset import open_dataset
+
+    dataset = open_dataset(ref, root)
+    if json:
+        typer.echo(dataset.manifest.model_dump_json(indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    manifest = dataset.manifest
+    table = Table.grid(padding=(0, 2))
+    table.add_row("version", Text(manifest.ref, "bold"))
+    table.add_row("what", Text(manifest.description))
+    table.add_row("in", Text(dataset.location, overflow="fold"))
+    for name, split in manifest.splits.items():
+        s = split.statistics
+        sizes = " / ".join(f"{n:,}" for n in s.group_sizes.values())
+        table.add_row(name, f"{s.num_groups:,} groups, {s.num_examples:,} examples, {s.num_bytes:,} bytes, {s.num_words:,} words")
+        table.add_row("", f"examples per group at 10 / 50 / 90 % / max: {sizes}")
+    table.add_row("features", Text("\n".join(f"{name}: {_describe(feature)}" for name, feature in manifest.features.items())))
+    table.add_row("groups by", Text(" ".join(f"{k}={v}" for k, v in manifest.spec["partitioner"].items() if v is not None)))
+    table.add_row("source", Text(" ".join(f"{k}={v}" for k, v in manifest.source.items()), overflow="fold"))
+    dropped = ", ".join(f"{n:,} {reason}" for reason, n in manifest.counts.dropped.items()) or "none"
+    table.add_row("dropped", Text(dropped))
+    Console().print(table)
+
+
+def _describe(feature: object) -> str:
+    from groupstream.features import Feature
+
+    assert isinstance(feature, Feature)
+    shape = f" {list(feature.shape)}" if feature.shape else ""
+    return f"{feature.image_format or feature.dtype}{shape}{', may be missing' if feature.optional else ''}"

@@ -1,0 +1,34 @@
+"""groupstream verify"""
+
+from __future__ import annotations
+
+import typer
+
+from groupstream.commands.options import Json, Ref, Root
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("verify", epilog="Example: groupstream verify stdlib@latest")(verify)
+
+
+def verify(ref: Ref, root: Root = None, json: Json = False) -> None:
+    """Read every byte of a version and compare it with what was written."""
+    import json as json_module
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from groupstream.dataset import open_dataset
+    from groupstream.verify import verify as verify_dataset
+
+    dataset = open_dataset(ref, root)
+    size = sum(file.size_bytes for file in dataset.manifest.all_files())
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Reading", total=size)
+        examples = verify_dataset(dataset, lambda count: progress.advance(task, count))
+    result = {"ref": dataset.manifest.ref, "files": len(dataset.manifest.all_files()), "bytes": size, "examples": examples}
+    if json:
+        typer.echo(json_module.dumps(result))
+    else:
+        typer.echo(f"{result['ref']} is as it was written: {result['files']} files, {size:,} bytes, {examples:,} examples")

@@ -1,0 +1,16 @@
+"""Looks for a version that the plan would only build again."""
+
+import groupstream
+from groupstream.dataset import Dataset
+from groupstream.stores import Store
+from pipelines.plan import Plan
+from pipelines.versions import find_built as find_version
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+
+@task(name="find-built", cache_policy=NO_CACHE)
+def find_built(plan: Plan, store: Store) -> Dataset | None:
+    """The published version of the same spec and source, if there is one."""
+    version = find_version(plan, store)
+    return groupstream.open(f"{plan.spec.name}@{version}", store.root) if version else None

@@ -1,0 +1,24 @@
+"""Partitions the base dataset with Beam."""
+
+from pipelines.partition import Partitioned
+from pipelines.partition import partition as run_partition
+from pipelines.plan import Plan
+from pipelines.progress import read_progress
+from pipelines.staging import StagingArea
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.reporting import watching
+
+
+@task(name="partition", cache_policy=NO_CACHE)
+def partition(plan: Plan, staging: StagingArea) -> Partitioned:
+    """Reads, checks, assigns, spills and merges, with progress. See `pipelines.partition.partition`."""
+
+    def look() -> tuple[int, int, str]:
+        progress = read_progress(staging.progress)
+        merging = f", {progress.shards:,} shards merged" if progress.shards else ""
+        return progress.pieces, len(plan.pieces), f"{progress.examples:,} examples{merging}"
+
+    with watching("Partition", look):
+        return run_partition(plan, staging)

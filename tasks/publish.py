@@ -1,0 +1,25 @@
+"""Writes a version into its store."""
+
+from groupstream.commit import commit_version
+from groupstream.manifest import StoredFile
+from groupstream.stores import Store
+from pipelines.versions import Version
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from tasks.reporting import reporter
+from tasks.retrying import is_transient
+
+
+@task(name="publish", retries=3, retry_delay_seconds=10, retry_condition_fn=is_transient, cache_policy=NO_CACHE)
+def publish(version: Version, store: Store, folder: str) -> None:
+    """Writes the files, then the manifest. Doing it again uploads only what is missing."""
+    files = version.manifest.all_files()
+    written: list[StoredFile] = []
+
+    def on_file(file: StoredFile) -> None:
+        written.append(file)
+        size = sum(f.size_bytes for f in written)
+        reporter.get().stage_progressed("Publish", len(written), len(files), f"{size / 1e6:,.1f} MB")
+
+    commit_version(store, folder, version.manifest, version.files, on_file)

@@ -1,0 +1,69 @@
+"""Records runs and versions in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from groupstream.manifest import Manifest
+from pipelines.plan import Plan
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from registry import Registry
+
+from tasks.reporting import Stages
+
+
+class RecordedRun:
+    """A run of the build flow, as the registry keeps it."""
+
+    def __init__(self, registry: Registry, plan: Plan, stages: Stages) -> None:
+        self.id = str(flow_run.id)
+        self._registry = registry
+        self._stages = stages
+        registry.start_run(self.id, plan.spec.name, plan.digest, self.id)
+
+    def claim(self) -> dict[str, str]:
+        """What a version's claim says of this run."""
+        return {"run": self.id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
+
+    def unchanged(self, manifest: Manifest, location: str) -> None:
+        """The version was there already; if its record is not, it is made now."""
+        self._registry.record_published(manifest, location, datetime.now(UTC))
+        self._registry.finish_run(self.id, "unchanged", manifest.version, self._stages.seconds)
+
+    def reserved(self, manifest: Manifest, location: str) -> None:
+        """The version is about to be written."""
+        self._registry.reserve_version(manifest, location)
+
+    def published(self, manifest: Manifest, location: str) -> None:
+        """The version is written."""
+        self._registry.record_published(manifest, location, datetime.now(UTC))
+        self._registry.finish_run(self.id, "published", manifest.version, self._stages.seconds)
+
+    def failed(self, error: BaseException) -> None:
+        """The run ended with an error."""
+        self._registry.finish_run(self.id, "failed", stage_seconds=self._stages.seconds, error=f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def recorded_run(plan: Plan, registry_url: str, stages: Stages) -> Iterator[RecordedRun]:
+    """Records a run from its start to its end, however it ends."""
+    registry = Registry(registry_url)
+    try:
+        run = RecordedRun(registry, plan, stages)
+        try:
+            yield run
+        except BaseException as error:
+            run.failed(error)
+            raise
+    finally:
+        registry.close()
+
+
+@task(name="register", retries=3, retry_delay_seconds=5, cache_policy=NO_CACHE)
+def register(run: RecordedRun, manifest: Manifest, location: str) -> None:
+    """Records the published version."""
+    run.published(manifest, location)

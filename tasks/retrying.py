@@ -1,0 +1,19 @@
+"""When a task is worth another try."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from groupstream import GroupstreamError
+from prefect.client.schemas.objects import State
+
+
+def is_transient(task: Any, run: Any, state: State[Any]) -> bool:
+    """Not if the error is one of ours: wrong input stays wrong."""
+    try:
+        state.result()
+    except GroupstreamError:
+        return False
+    except Exception:
+        return True
+    return False
