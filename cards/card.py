@@ -13,8 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
-from groupstream.features import Feature
-from groupstream.manifest import Counts, Manifest
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
@@ -29,6 +27,8 @@ from cards.text import (
     format_short_count,
     visible_line,
 )
+from groupstream.features import Feature
+from groupstream.manifest import Counts, Manifest
 
 MAX_EXAMPLES = 3
 MAX_LARGEST = 10

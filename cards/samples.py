@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from groupstream.features import GROUP_ID, Feature, Features
 
 from cards.images import data_url, encode_png, is_picture
 from cards.text import format_bytes, shorten, visible_line
+from groupstream.features import GROUP_ID, Feature, Features
 
 MAX_IMAGE_BYTES = 1_000_000  # of an encoded image; larger ones are named, not shown
 MAX_VALUES = 12  # of a list or tensor

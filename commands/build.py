@@ -1,4 +1,4 @@
-"""groupstream build"""
+"""The command `groupstream build`."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ def register(app: typer.Typer) -> None:
 
 def build(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML file that says what to build.")],
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the spec, such as partitioner.seed=7.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the spec, such as partitioner.seed=7."),
+    ] = None,
     root: Annotated[str | None, typer.Option(help="Where to publish; wins over publish.root.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build a dataset and publish it as a version; do nothing if that version exists."""
     for name, value in _PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
-    from rich.console import Console  # noqa: PLC0415 - --help must be instant
-    from specs import load_spec  # noqa: PLC0415
+    from rich.console import Console
+
+    from specs import load_spec
 
     loaded = load_spec(spec, [*(setting or []), *([f"publish.root={root}"] if root else [])])
     console = Console(stderr=True)
     with console.status("Starting"):
-        from commands.terminal import TerminalReporter, show_result  # noqa: PLC0415
-        from flows.build_dataset import build_dataset  # noqa: PLC0415
-        from tasks.reporting import reporter  # noqa: PLC0415
+        from commands.terminal import TerminalReporter, show_result
+        from flows.build_dataset import build_dataset
+        from tasks.reporting import reporter
     with TerminalReporter(console) as shown:
         reporter.set(shown)
         result = build_dataset(loaded)

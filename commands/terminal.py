@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from cards import format_bytes
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from cards import format_bytes
 from flows.result import BuildResult
 
 
@@ -51,17 +51,20 @@ def show_result(console: Console, result: BuildResult) -> None:
     table = Table.grid(padding=(0, 2))
     for name, split in manifest.splits.items():
         s = split.statistics
-        sizes = s.group_sizes
-        table.add_row("groups", f"{s.num_groups:,}", f"[dim]{name}, {len(split.shards)} shard{'s' * (len(split.shards) > 1)}[/]")
-        table.add_row("examples", f"{s.num_examples:,}", f"[dim]{manifest.counts.examples_in:,} in, {_dropped(result)}[/]")
+        sizes = " / ".join(f"{n:,}" for _, n in s.group_sizes)
+        table.add_row(
+            "groups", f"{s.num_groups:,}", f"[dim]{name}, {len(split.shards)} shard{'s' * (len(split.shards) > 1)}[/]"
+        )
+        table.add_row(
+            "examples", f"{s.num_examples:,}", f"[dim]{manifest.counts.examples_in:,} in, {_dropped(result)}[/]"
+        )
         table.add_row("bytes", format_bytes(s.num_bytes), "")
         table.add_row("words", f"{s.num_words:,}", "")
-        percentiles = f"{sizes['p10']:,} / {sizes['p50']:,} / {sizes['p90']:,} / {sizes['max']:,}"
-        table.add_row("group size", percentiles, "[dim]examples at 10 / 50 / 90 % / max[/]")
-    if result.built:
-        stages = ", ".join(f"{name.lower()} {seconds:.1f} s" for name, seconds in result.stage_seconds.items())
-        table.add_row("time", f"{sum(result.stage_seconds.values()):.1f} s", Text(stages, "dim"))
-    console.print(Text(f"{manifest.ref} {'is published' if result.built else 'exists already: same spec, same source; nothing to do'}", "bold"))
+        table.add_row("group size", sizes, "[dim]examples at 10 / 50 / 90 % / max[/]")
+    for name, seconds in result.stage_seconds.items():
+        table.add_row(name.lower(), f"{seconds:.1f} s", "")
+    outcome = "is published" if result.built else "exists already: same spec, same source, so nothing to do"
+    console.print(Text(f"{manifest.ref} {outcome}", "bold"))
     console.print(table)
     console.print(Text(f"in {result.location}"), soft_wrap=True)
     console.print(Text(f"card: {result.location}/report/card.html"), soft_wrap=True)
@@ -75,6 +78,6 @@ def _dropped(result: BuildResult) -> str:
 
 def _ref(result: BuildResult) -> str:
     """The ref, or the folder where the ref would be looked up elsewhere."""
-    from groupstream.refs import default_root  # noqa: PLC0415
+    from groupstream.refs import default_root
 
     return result.manifest.ref if result.location.startswith(f"{default_root()}/") else result.location

@@ -1,0 +1,1 @@
+"""What happens, in order. No arithmetic, no I/O."""

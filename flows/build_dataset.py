@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prefect import flow
+
+from flows.result import BuildResult
 from groupstream.refs import default_root
 from groupstream.stores import open_store
 from pipelines.staging import staging_area
-from prefect import flow
 from registry import default_registry_url
 from specs import Spec
 from tasks.artifacts import show_version
@@ -21,8 +23,6 @@ from tasks.register import recorded_run, register
 from tasks.reporting import Stages
 from tasks.validate import validate
 
-from flows.result import BuildResult
-
 
 @flow(name="build-dataset", flow_run_name="build {spec.name}", persist_result=False)
 def build_dataset(spec: Spec) -> BuildResult:
@@ -34,7 +34,9 @@ def build_dataset(spec: Spec) -> BuildResult:
     with recorded_run(plan, default_registry_url(store.root), stages) as run:
         if found := find_built(plan, store):
             run.unchanged(found.manifest, found.location)
-            return BuildResult(manifest=found.manifest, location=found.location, built=False, stage_seconds=stages.seconds)
+            return BuildResult(
+                manifest=found.manifest, location=found.location, built=False, stage_seconds=stages.seconds
+            )
         with staging_area(Path(store.root)) as staging:
             with stages("Partition"):
                 partitioned = partition(plan, staging)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from groupstream.manifest import Manifest
 from pydantic import BaseModel, ConfigDict
+
+from groupstream.manifest import Manifest
 
 
 class BuildResult(BaseModel):

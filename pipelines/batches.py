@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from groupstream.features import Features
 from partitioners import ExampleIds, Partitioner
+from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Place, Tally
 from sources import Piece, Source
 from validation import ExampleCheck
 from validation.examples import violations
-
-from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Place, Tally
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Batch:
     rows: np.ndarray
     columns: pa.RecordBatch
     records: pa.LargeBinaryArray | None
-    group_ids: pa.Array | None
+    group_ids: Any  # a pyarrow.Array, or None
     tally: Tally
 
     def keep(self, mask: np.ndarray, reason: str) -> Batch:

@@ -15,11 +15,11 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from groupstream import CorruptError
 from groupstream.binary import binary_array, data_of
 from groupstream.group_order import HASH_BYTES, shard_bounds
 from groupstream.group_table import SCHEMA
-
 from pipelines.runs import INDEX_SCHEMA, Run
 
 CHUNK_BYTES = 64 << 20

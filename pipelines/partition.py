@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
+
 from groupstream import CheckError, CorruptError, ExampleError, Feature
 from groupstream.group_table import write_group_table
-from groupstream.manifest import Counts, Statistics
-
+from groupstream.manifest import Counts
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
 from pipelines.results import read_merged_shards, read_tally
@@ -67,8 +67,8 @@ def _refuse_dropped(plan: Plan, tally: Tally) -> None:
     if (count := sum(broken.values())) > checks.max_rejected:
         found = "; ".join(f"{reason}: {n:,} ({_places(tally, reason, n)})" for reason, n in sorted(broken.items()))
         raise CheckError(
-            f"{count:,} of {tally.examples_in:,} examples break a check, checks.max_rejected is {checks.max_rejected:,}: "
-            f"{found}. Mend the source, or raise checks.max_rejected (they are left out and counted)"
+            f"{count:,} of {tally.examples_in:,} examples break a check, "
+            f"checks.max_rejected is {checks.max_rejected:,}: {found}. Mend the source, or raise checks.max_rejected (they are left out and counted)"
         )
 
 
@@ -90,7 +90,7 @@ def _reconcile(tally: Tally, shards: list[MergedShard]) -> Counts:
     )
     if counts.examples_in != counts.examples_out + tally.num_dropped:
         raise CorruptError(
-            f"{counts.examples_in:,} examples were read, {counts.examples_out:,} written and {tally.num_dropped:,} dropped: "
+            f"{counts.examples_in:,} examples were read, {counts.examples_out:,} written, {tally.num_dropped:,} dropped: "
             "some were lost on the way, so nothing is published. Run the build again, and report it if it stays"
         )
     return counts

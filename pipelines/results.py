@@ -16,7 +16,12 @@ from pipelines.tally import Tally
 
 def write_tally(staging: StagingArea, tally: Tally) -> None:
     """Keeps the counts of the whole build."""
-    fields = {"examples_in": tally.examples_in, "dropped": tally.dropped, "offenders": tally.offenders, "nulls": tally.nulls}
+    fields = {
+        "examples_in": tally.examples_in,
+        "dropped": tally.dropped,
+        "offenders": tally.offenders,
+        "nulls": tally.nulls,
+    }
     _write(staging.folder / "tally.json", fields)
 
 

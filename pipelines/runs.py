@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+
 from groupstream.binary import byte_lengths, data_of, joined
 from groupstream.example_encoding import encode_examples, encode_group_ids
 from groupstream.features import Features
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
 from groupstream.tfrecord import OVERHEAD_BYTES, frame_records
-
 from pipelines.batches import Batch
 from pipelines.tally import Tally, total
 from pipelines.words import count_words

@@ -8,7 +8,6 @@ from functools import partial
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
-from sources import Piece
 
 from pipelines.batches import Batch, assign_groups, check_examples, read_batches
 from pipelines.merge import merge_shard, num_shards_for
@@ -18,6 +17,7 @@ from pipelines.results import write_merged_shard, write_tally
 from pipelines.runs import Run, RunWriter
 from pipelines.staging import StagingArea
 from pipelines.tally import total
+from sources import Piece
 
 
 class PartitionExamples(beam.PTransform):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from cards import render_card
 from groupstream import ConflictError, layout
 from groupstream.commit import claim_version, describe_file, read_claim
@@ -21,7 +22,6 @@ from groupstream.manifest import CheckResult, Manifest, Shard, SplitInfo, canoni
 from groupstream.refs import published_versions
 from groupstream.stores import LocalStore, Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
-
 from pipelines.merge import MergedShard
 from pipelines.partition import Partitioned
 from pipelines.plan import Plan
@@ -72,7 +72,9 @@ def describe_version(plan: Plan, partitioned: Partitioned, checks: list[CheckRes
     """Names and describes every file of a version, and draws its card."""
     table = pq.read_table(partitioned.group_table)
     shards = _name_shards(partitioned.shards)
-    files: dict[str, Path | bytes] = {shard.path: Path(s.path) for shard, s in zip(shards, partitioned.shards, strict=True)}
+    files: dict[str, Path | bytes] = {
+        shard.path: Path(s.path) for shard, s in zip(shards, partitioned.shards, strict=True)
+    }
     files[layout.group_table_file(SPLIT)] = partitioned.group_table
     group_table = describe_file(layout.group_table_file(SPLIT), partitioned.group_table)
     splits = {SPLIT: SplitInfo(shards=shards, group_table=group_table, statistics=statistics_of(table))}
@@ -128,5 +130,3 @@ def _samples(partitioned: Partitioned, table: pa.Table) -> list[dict[str, Any]]:
         group = Group(LocalStore(shard.parent), shard.name, partitioned.features, row)
         samples.append({GROUP_ID: group.id, **next(group.examples())})
     return samples
-
-

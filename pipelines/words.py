@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+
 from groupstream.binary import byte_offsets, data_of
 
 _IS_SPACE = np.zeros(256, bool)
@@ -11,9 +12,9 @@ _IS_SPACE[[9, 10, 11, 12, 13, 32]] = True
 
 
 def count_words(texts: pa.Array) -> np.ndarray:
-    """int64[len(texts)]: runs of bytes between ASCII white space, as `len(text.split())` for ASCII. Null counts 0.
+    r"""int64[len(texts)]: runs of bytes between ASCII white space, as `len(text.split())` for ASCII. Null counts 0.
 
-    >>> count_words(pa.array(["one two", "", None, " three\\n"])).tolist()
+    >>> count_words(pa.array(["one two", "", None, " three\n"])).tolist()
     [2, 0, 0, 1]
     """
     values = texts.cast(pa.large_binary()).fill_null(b"")

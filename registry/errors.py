@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from groupstream.errors import GroupstreamError
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError, StatementError
+
+from groupstream.errors import GroupstreamError
 
 MASK = "***"
 PASSWORD_PARAMETERS = ("password", "sslpassword")  # PostgreSQL takes passwords after the question mark too

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
 
-from groupstream.layout import version_key
-from groupstream.manifest import Manifest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from groupstream.layout import version_key
+from groupstream.manifest import Manifest
 from registry.columns import storable
 from registry.database import open_engine
 from registry.errors import RegistryError, one_line_errors, shown_url

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from groupstream.errors import UsageError
-from groupstream.layout import is_name, version_key
-from groupstream.manifest import Manifest
 from sqlalchemy import Select, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from groupstream.errors import UsageError
+from groupstream.layout import is_name, version_key
+from groupstream.manifest import Manifest
 from registry.columns import storable
 from registry.models import Base, Dataset, Run, Version
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from groupstream.refs import default_root
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from groupstream.refs import default_root
 from registry.errors import RegistryError, shown_url
 
 URL_VARIABLE = "GROUPSTREAM_REGISTRY_URL"

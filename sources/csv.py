@@ -10,10 +10,10 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv
-from groupstream import SourceError
-from groupstream.features import Features
 from pydantic import ConfigDict, Field
 
+from groupstream import SourceError
+from groupstream.features import Features
 from sources.files import FileSource, opened, unreadable
 from sources.selection import conform, selected_features
 from sources.source import Piece, SourceBatch
@@ -32,7 +32,9 @@ class CommaSeparated(FileSource):
 
     kind: Literal["csv"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between two fields.")
-    max_row_bytes: int = Field(_BLOCK_BYTES, ge=1 << 10, description="The longest row, newlines inside its fields included.")
+    max_row_bytes: int = Field(
+        _BLOCK_BYTES, ge=1 << 10, description="The longest row, newlines inside its fields included."
+    )
 
     def available_features(self) -> Features:
         """The header of the first file. See `Source.available_features`."""
@@ -66,5 +68,7 @@ class CommaSeparated(FileSource):
             text.detach()
         if not names or len(set(names)) < len(names):
             what = "names a column twice" if names else "is missing"
-            raise SourceError(f"{file}: the header line {what}: {','.join(names)!r}. Give each column a name of its own")
+            raise SourceError(
+                f"{file}: the header line {what}: {','.join(names)!r}. Give each column a name of its own"
+            )
         return names

@@ -14,9 +14,9 @@ from typing import Any
 
 import google_crc32c
 import pyarrow as pa
-from groupstream import SourceError
 from pydantic import Field
 
+from groupstream import SourceError
 from sources.source import SELECTION_HELP, Piece, Selection, Source
 
 _BLOCK_BYTES = 4 << 20
@@ -50,10 +50,14 @@ def find_files(patterns: list[str]) -> list[Path]:
     """
     found: set[Path] = set()
     for pattern in patterns:
-        matches = [Path(p) for p in glob.glob(os.path.expanduser(pattern), recursive=True)]
+        matches = [Path(p) for p in glob.glob(str(Path(pattern).expanduser()), recursive=True)]
         files = [p for p in matches if p.is_file()]
         if not files:
-            what = "is a folder; name its files, such as" if any(p.is_dir() for p in matches) else "names no file, seen from"
+            what = (
+                "is a folder; name its files, such as"
+                if any(p.is_dir() for p in matches)
+                else "names no file, seen from"
+            )
             way_out = f"{pattern.rstrip('/')}/*" if matches else f"{Path.cwd()}"
             raise SourceError(f"source path {pattern!r} {what} {way_out}. Check source.paths")
         found.update(files)
@@ -71,7 +75,10 @@ def identity_of(files: list[Path]) -> dict[str, Any]:
 
     CRC32C, since it costs less than the disk, and since buckets keep it for each object.
     """
-    lines = [f"{name}\t{file.stat().st_size}\t{_crc32c(file, file.stat().st_mtime_ns)}" for name, file in zip(names_of(files), files, strict=True)]
+    lines = [
+        f"{name}\t{file.stat().st_size}\t{_crc32c(file, file.stat().st_mtime_ns)}"
+        for name, file in zip(names_of(files), files, strict=True)
+    ]
     return {
         "num_files": len(files),
         "num_bytes": sum(f.stat().st_size for f in files),
@@ -96,7 +103,8 @@ def opened(file: Path) -> Iterator[pa.NativeFile]:
 def unreadable(file: Path, error: Exception) -> str:
     """The message for a file that cannot be read."""
     text = str(error).strip().rstrip(".") or type(error).__name__
-    return f"cannot read {file} ({file.stat().st_size if file.exists() else 0:,} bytes): {text}. Fetch the file again, or leave it out of source.paths"
+    size = file.stat().st_size if file.exists() else 0
+    return f"cannot read {file} ({size:,} bytes): {text}. Fetch the file again, or leave it out of source.paths"
 
 
 @functools.lru_cache(maxsize=1 << 16)

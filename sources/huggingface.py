@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from groupstream import SourceError
-from groupstream.features import Features
 from pydantic import ConfigDict, Field, model_validator
 
+from groupstream import SourceError
+from groupstream.features import Features
 from sources.selection import conform, selected_features
 from sources.source import SELECTION_HELP, Piece, Selection, Source, SourceBatch
 
@@ -25,11 +25,15 @@ class HuggingFace(Source):
     model_config = ConfigDict(title="Hugging Face")
 
     kind: Literal["huggingface"] = "huggingface"
-    dataset: str | None = Field(None, description='Its name on the hub, such as "allenai/c4", or the path of a folder of data files.')
+    dataset: str | None = Field(
+        None, description='Its name on the hub, such as "allenai/c4", or the path of a folder of data files.'
+    )
     config: str | None = Field(None, description='Its configuration, such as "en".')
     folder: str | None = Field(None, description="Instead of the name: a folder written by save_to_disk.")
     split: str = Field("train", description="Which of its splits to read.")
-    revision: str | None = Field(None, description="Branch, tag or commit on the hub. Name a commit to build the same twice.")
+    revision: str | None = Field(
+        None, description="Branch, tag or commit on the hub. Name a commit to build the same twice."
+    )
     features: Selection = Field(None, description=SELECTION_HELP)
 
     @model_validator(mode="after")
@@ -46,7 +50,10 @@ class HuggingFace(Source):
         """See `Source.pieces`."""
         total = len(_load(self))
         starts = range(0, total, _PIECE_EXAMPLES)
-        return [Piece(i, f"{self.split}[{start}:{min(start + _PIECE_EXAMPLES, total)}]", start) for i, start in enumerate(starts)]
+        return [
+            Piece(i, f"{self.split}[{start}:{min(start + _PIECE_EXAMPLES, total)}]", start)
+            for i, start in enumerate(starts)
+        ]
 
     def identity(self) -> dict[str, Any]:
         """The fingerprint that the datasets library keeps for its content. See `Source.identity`."""
@@ -67,7 +74,7 @@ class HuggingFace(Source):
 def _load_once(arguments: str) -> Any:
     """The dataset that a source names; kept, since each piece asks for it."""
     source = HuggingFace.model_validate_json(arguments)
-    import datasets  # noqa: PLC0415 - slow to import
+    import datasets
 
     try:
         if source.folder is None:
@@ -75,7 +82,10 @@ def _load_once(arguments: str) -> Any:
         loaded = datasets.load_from_disk(str(Path(source.folder).expanduser()))
         return loaded[source.split] if isinstance(loaded, datasets.DatasetDict) else loaded
     except (FileNotFoundError, ConnectionError, ValueError, KeyError) as error:
-        raise SourceError(f"Hugging Face has no {source.folder or source.dataset!r} with split {source.split!r}: {str(error).splitlines()[0]}") from error
+        raise SourceError(
+            f"Hugging Face has no {source.folder or source.dataset!r} with split {source.split!r}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def _load(source: HuggingFace) -> Any:

@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-from groupstream import Feature, SourceError, SpecError
-from groupstream.features import Features
 from pydantic import ConfigDict, Field
 
+from groupstream import Feature, SourceError, SpecError
+from groupstream.features import Features
 from sources.files import find_files, identity_of, names_of, opened
 from sources.source import Piece, Source, SourceBatch
 
-_UNSIGNED_BYTE = 8
+_MAGIC = b"\0\0\x08"  # unsigned bytes; the number of dimensions follows
 _BATCH_EXAMPLES = 4096
 
 
@@ -52,16 +52,26 @@ class Idx(Source):
         """See `Source.read`."""
         images, labels = (_read_idx(file) for file in piece.part)
         if len(images) != len(labels):
-            raise SourceError(f"{piece.label} has {len(images):,} images, {piece.part[1]} {len(labels):,} labels; pair them in source.images and source.labels")
+            raise SourceError(
+                f"{piece.label} has {len(images):,} images, {piece.part[1]} {len(labels):,} labels; "
+                "pair them in source.images and source.labels"
+            )
         if (*images.shape[1:], 1) != features["image"].shape:
-            raise SourceError(f"{piece.label} has images of {images.shape[1:]}, the first file of {features['image'].shape[:2]}; build them as two datasets")
+            raise SourceError(
+                f"{piece.label} has images of {images.shape[1:]}, the first file of {features['image'].shape[:2]}; "
+                "build them as two datasets"
+            )
         for start in range(0, len(images), _BATCH_EXAMPLES):
-            yield SourceBatch(_batch(images[start : start + _BATCH_EXAMPLES], labels[start : start + _BATCH_EXAMPLES], features))
+            yield SourceBatch(
+                _batch(images[start : start + _BATCH_EXAMPLES], labels[start : start + _BATCH_EXAMPLES], features)
+            )
 
     def _pairs(self) -> list[tuple[Path, Path]]:
         images, labels = find_files(self.images), find_files(self.labels)
         if len(images) != len(labels):
-            raise SpecError(f"source.images names {len(images)} files, source.labels {len(labels)}; give as many of each")
+            raise SpecError(
+                f"source.images names {len(images)} files, source.labels {len(labels)}; give as many of each"
+            )
         return list(zip(images, labels, strict=True))
 
 
@@ -74,13 +84,18 @@ def _batch(images: np.ndarray, labels: np.ndarray, features: Features) -> pa.Rec
 def _read_idx(file: Path, header_only: bool = False) -> np.ndarray:
     """The tensor of an idx file; with `header_only`, one of its shape whose bytes are not read."""
     with opened(file) as stream:
-        zeros, kind, num_dimensions = (header := stream.read(4))[:2], *header[2:4].ljust(2, b"\xff")
-        if zeros != b"\0\0" or kind != _UNSIGNED_BYTE:
-            raise SourceError(f"{file} is no idx file of unsigned bytes: it begins with {header.hex(' ')}, not 00 00 08. Check source.images and source.labels")
-        shape = tuple(np.frombuffer(stream.read(4 * num_dimensions), ">u4").tolist())
+        header = stream.read(4)
+        if header[:3] != _MAGIC or len(header) < 4:
+            raise SourceError(
+                f"{file} is no idx file of unsigned bytes: it begins with {header.hex(' ') or 'nothing'}, not 00 00 08. "
+                "Check source.images and source.labels"
+            )
+        shape = tuple(np.frombuffer(stream.read(4 * header[3]), ">u4").tolist())
         if header_only:
             return np.broadcast_to(np.uint8(0), shape)
         data = stream.read()
     if len(data) != math.prod(shape):
-        raise SourceError(f"{file} holds {len(data):,} bytes of data, its header says {math.prod(shape):,}. Fetch the file again")
+        raise SourceError(
+            f"{file} holds {len(data):,} bytes of data, its header says {math.prod(shape):,}. Fetch the file again"
+        )
     return np.frombuffer(data, np.uint8).reshape(shape)

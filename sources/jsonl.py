@@ -8,10 +8,10 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.json
-from groupstream import ExampleError, SourceError
-from groupstream.features import Features, arrow_schema
 from pydantic import ConfigDict
 
+from groupstream import ExampleError, SourceError
+from groupstream.features import Features, arrow_schema
 from sources.files import FileSource, opened, unreadable
 from sources.selection import conform, selected_features
 from sources.source import Piece, SourceBatch
@@ -46,7 +46,9 @@ class JsonLines(FileSource):
 
 
 def _read_blocks(file: Path, schema: pa.Schema | None) -> Iterator[pa.RecordBatch]:
-    fields = [] if schema is None else [f.with_nullable(True) for f in schema if not isinstance(f.type, pa.ExtensionType)]
+    fields = (
+        [] if schema is None else [f.with_nullable(True) for f in schema if not isinstance(f.type, pa.ExtensionType)]
+    )
     parse = pa.json.ParseOptions(explicit_schema=pa.schema(fields), unexpected_field_behavior="infer")
     with opened(file) as stream:
         try:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-from groupstream import SourceError
-from groupstream.features import Features
 from pydantic import ConfigDict, Field
 
+from groupstream import SourceError
+from groupstream.features import Features
 from sources.files import identity_of
 from sources.selection import conform, selected_features
 from sources.source import SELECTION_HELP, Piece, Selection, Source, SourceBatch
@@ -34,7 +34,8 @@ class PythonModules(Source):
     kind: Literal["python_modules"] = "python_modules"
     folder: str | None = Field(None, description="Where the modules lie. Default: the standard library of this Python.")
     examples: Literal["file", "definition"] = Field(
-        "file", description="One example for each file, or for each top-level function, class or run of other statements."
+        "file",
+        description="One example for each file, or for each top-level function, class or run of other statements.",
     )
     features: Selection = Field(None, description=SELECTION_HELP)
 

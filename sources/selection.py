@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 
 import pyarrow as pa
+
 from groupstream import ExampleError, Feature, SpecError
 from groupstream.features import GROUP_ID, Features, arrow_schema, feature_of_arrow
-
 from sources.source import Selection
 
 
@@ -21,10 +21,15 @@ def selected_features(wanted: Selection, schema: pa.Schema) -> Features:
     found = {}
     for name in schema.names if wanted is None else wanted:
         if name not in schema.names:
-            raise SpecError(f"source.features names {name!r}, which the source does not have; {hint(name, schema.names)}")
+            raise SpecError(
+                f"source.features names {name!r}, which the source does not have; {hint(name, schema.names)}"
+            )
         found[name] = Feature(dtype=dtypes[name]) if name in dtypes else feature_of_arrow(name, schema.field(name).type)
     if GROUP_ID in found:
-        raise SpecError(f"a feature of the source is named {GROUP_ID!r}, which every stored record has already; leave it out of source.features")
+        raise SpecError(
+            f"a feature of the source is named {GROUP_ID!r}, which every stored record has already; "
+            "leave it out of source.features"
+        )
     return found
 
 

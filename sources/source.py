@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from groupstream.features import DType, Features
 from pydantic import BaseModel, ConfigDict
 
+from groupstream.features import DType, Features
 
 Selection = dict[str, DType] | list[str] | None
 
@@ -19,7 +20,8 @@ SELECTION_HELP = (
 )
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True)
+class Piece:
     """A part of a source that is read independently of the others.
 
     How a source falls into pieces depends on the source alone, never on the number of workers: the position of an

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import ConfigDict, Field, model_validator
+
 from groupstream import Feature, SourceError, SpecError
 from groupstream.example_decoding import decode_examples
 from groupstream.features import GROUP_ID, Features
 from groupstream.tfrecord import iter_record_blocks
-from pydantic import ConfigDict, Field, model_validator
-
 from sources.files import identity_of
 from sources.selection import hint
 from sources.source import Piece, Source, SourceBatch
@@ -27,9 +27,13 @@ class Tfds(Source):
     model_config = ConfigDict(title="TensorFlow Datasets")
 
     kind: Literal["tfds"] = "tfds"
-    dataset: str | None = Field(None, description='Its name, such as "c4/en:3.1.0". It is downloaded and prepared where it is not yet.')
+    dataset: str | None = Field(
+        None, description='Its name, such as "c4/en:3.1.0". It is downloaded and prepared where it is not yet.'
+    )
     folder: str | None = Field(None, description="Instead of the name: the folder of a prepared version.")
-    data_dir: str | None = Field(None, description="Where TFDS keeps its datasets. Default: its own, ~/tensorflow_datasets.")
+    data_dir: str | None = Field(
+        None, description="Where TFDS keeps its datasets. Default: its own, ~/tensorflow_datasets."
+    )
     split: str = Field("train", description="Which of its splits to read.")
 
     @model_validator(mode="after")
@@ -61,13 +65,17 @@ class Tfds(Source):
         wanted = {name: f.model_copy(update={"optional": True}) for name, f in features.items() if name in needed}
         try:
             with open(piece.part, "rb") as file:
-                for records in iter_record_blocks(lambda offset, size: _read_at(file, offset, size), 0, piece.part.stat().st_size, str(piece.part)):
+                for records in iter_record_blocks(
+                    lambda offset, size: _read_at(file, offset, size), 0, piece.part.stat().st_size, str(piece.part)
+                ):
                     yield SourceBatch(decode_examples(records, wanted), records)
         except OSError as error:
-            raise SourceError(f"cannot read {piece.part}: {error.strerror}. Prepare the dataset again with: tfds build") from error
+            raise SourceError(
+                f"cannot read {piece.part}: {error.strerror}. Prepare the dataset again with: tfds build"
+            ) from error
 
     def _builder(self) -> Any:
-        import tensorflow_datasets as tfds  # noqa: PLC0415 - slow to import
+        import tensorflow_datasets as tfds
 
         try:
             if self.folder is not None:
@@ -75,16 +83,22 @@ class Tfds(Source):
             builder = tfds.builder(self.dataset, data_dir=self.data_dir)
             builder.download_and_prepare()
         except (tfds.core.DatasetNotFoundError, FileNotFoundError, ValueError) as error:
-            raise SourceError(f"TFDS has no dataset {self.folder or self.dataset!r}: {str(error).splitlines()[0]}") from error
+            raise SourceError(
+                f"TFDS has no dataset {self.folder or self.dataset!r}: {str(error).splitlines()[0]}"
+            ) from error
         return builder
 
     def _files(self) -> list[Path]:
         info = self._builder().info
         if self.split not in info.splits:
-            raise SpecError(f"source.split {self.split!r} is not in {info.full_name}; {hint(self.split, list(info.splits))}")
+            raise SpecError(
+                f"source.split {self.split!r} is not in {info.full_name}; {hint(self.split, list(info.splits))}"
+            )
         files = [Path(f) for f in info.splits[self.split].filepaths]
         if any(".tfrecord" not in file.name for file in files):
-            raise SourceError(f"{files[0].name} is no TFRecord file; prepare {info.full_name} with file_format=tfrecord")
+            raise SourceError(
+                f"{files[0].name} is no TFRecord file; prepare {info.full_name} with file_format=tfrecord"
+            )
         return files
 
 

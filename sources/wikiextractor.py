@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-from groupstream import ExampleError, SourceError
-from groupstream.features import Features
 from pydantic import ConfigDict
 
+from groupstream import ExampleError, SourceError
+from groupstream.features import Features
 from sources.files import FileSource, opened, unreadable
 from sources.selection import conform, selected_features
 from sources.source import Piece, SourceBatch
@@ -55,7 +55,9 @@ def _articles(file: Path) -> Iterator[dict[str, str]]:
             elif article is not None:
                 lines.append(line)
     if article is not None:
-        raise SourceError(f"{file}: the article {article['title']!r} has no </doc>; the file is cut short. Extract it again")
+        raise SourceError(
+            f"{file}: the article {article['title']!r} has no </doc>; the file is cut short. Extract it again"
+        )
 
 
 def _lines(file: Path, stream: pa.NativeFile) -> Iterator[str]:

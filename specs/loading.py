@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from groupstream import SpecError
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from groupstream import SpecError
 from specs.model import Spec
 
 
@@ -68,7 +68,11 @@ def _explain(detail: ErrorDetails, fields: dict[str, Any]) -> str:
         case "missing":
             return f"{key} is missing"
         case "union_tag_not_found":
-            return f"{key}.kind is missing; it is one of {detail['ctx']['expected_tags']}" if "expected_tags" in detail.get("ctx", {}) else f"{key}.kind is missing"
+            return (
+                f"{key}.kind is missing; it is one of {detail['ctx']['expected_tags']}"
+                if "expected_tags" in detail.get("ctx", {})
+                else f"{key}.kind is missing"
+            )
         case "union_tag_invalid":
             return f"{key}.kind is {detail['ctx']['tag']!r}; it is one of {detail['ctx']['expected_tags']}"
     message = detail["msg"].removeprefix("Value error, ")
@@ -108,7 +112,7 @@ def _model_at(model: Any, part: str) -> type[BaseModel] | None:
     kinds = model if isinstance(model, tuple) else ()
     for kind in kinds:
         if kind.model_fields["kind"].default == part:
-            return kind  # type: ignore[no-any-return]
+            return kind
     if kinds or part not in model.model_fields:
         return None
     annotation = model.model_fields[part].annotation

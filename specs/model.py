@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
 from groupstream import layout
 from partitioners import AnyPartitioner
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sources import AnySource
 from validation import Checks
 
@@ -28,11 +29,15 @@ class Publish(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    root: str | None = Field(None, description="The folder of all datasets. Default: $GROUPSTREAM_ROOT, or ~/groupstream.")
+    root: str | None = Field(
+        None, description="The folder of all datasets. Default: $GROUPSTREAM_ROOT, or ~/groupstream."
+    )
     version: Annotated[str, AfterValidator(_version)] | None = Field(
         None, description="Such as 1.2.0. Default: 1.0.0, then one major number more each time spec or source changes."
     )
-    shard_bytes: int = Field(256 << 20, ge=1 << 10, description="About how large a file should be. A group is never divided.")
+    shard_bytes: int = Field(
+        256 << 20, ge=1 << 10, description="About how large a file should be. A group is never divided."
+    )
 
 
 class Runner(BaseModel):
@@ -42,7 +47,9 @@ class Runner(BaseModel):
 
     num_workers: int = Field(1, ge=1, le=256, description="How many processes.")
     memory_bytes: int = Field(
-        256 << 20, ge=1 << 20, description="Payload that a worker sorts in memory at once. It uses about three times that."
+        256 << 20,
+        ge=1 << 20,
+        description="Payload that a worker sorts in memory at once. It uses about three times that.",
     )
 
 
@@ -51,12 +58,18 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, title="Dataset")
 
-    name: Annotated[str, AfterValidator(_dataset_name)] = Field(description="Name of the dataset, such as fedccnews-sample.")
+    name: Annotated[str, AfterValidator(_dataset_name)] = Field(
+        description="Name of the dataset, such as fedccnews-sample."
+    )
     description: str = Field("", description="What it is, for people.")
     source: AnySource = Field(description="The base dataset.")
     partitioner: AnyPartitioner = Field(description="Which examples form a group.")
-    text_features: list[str] | None = Field(None, description="The features whose words are counted. Default: all that hold text.")
-    seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed stores the groups in another random order.")
+    text_features: list[str] | None = Field(
+        None, description="The features whose words are counted. Default: all that hold text."
+    )
+    seed: int = Field(
+        0, ge=-(1 << 63), lt=1 << 63, description="Another seed stores the groups in another random order."
+    )
     checks: Checks = Field(Checks(), description="What must hold before anything is published.")
     publish: Publish = Field(Publish(), description="Where the version goes.")
     runner: Runner = Field(Runner(), description="How the build runs.")

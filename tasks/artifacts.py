@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from cards import format_bytes, format_count
-from groupstream.manifest import Manifest
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+
+from cards import format_bytes, format_count
+from groupstream.manifest import Manifest
 
 
 @task(name="show-version", cache_policy=NO_CACHE)
@@ -20,8 +21,11 @@ def summary(manifest: Manifest, location: str) -> str:
     rows = []
     for name, split in manifest.splits.items():
         s = split.statistics
-        sizes = " / ".join(format_count(n) for n in s.group_sizes.values())
-        rows.append(f"| {name} | {s.num_groups:,} | {s.num_examples:,} | {format_bytes(s.num_bytes)} | {s.num_words:,} | {sizes} |")
+        sizes = " / ".join(format_count(n) for _, n in s.group_sizes)
+        rows.append(
+            f"| {name} | {s.num_groups:,} | {s.num_examples:,} | {format_bytes(s.num_bytes)} "
+            f"| {s.num_words:,} | {sizes} |"
+        )
     return "\n".join(
         [
             f"# {manifest.ref}",

@@ -1,12 +1,13 @@
 """Looks for a version that the plan would only build again."""
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 import groupstream
 from groupstream.dataset import Dataset
 from groupstream.stores import Store
 from pipelines.plan import Plan
 from pipelines.versions import find_built as find_version
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 
 @task(name="find-built", cache_policy=NO_CACHE)

@@ -1,13 +1,13 @@
 """Partitions the base dataset with Beam."""
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from pipelines.partition import Partitioned
 from pipelines.partition import partition as run_partition
 from pipelines.plan import Plan
 from pipelines.progress import read_progress
 from pipelines.staging import StagingArea
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.reporting import watching
 
 
@@ -17,8 +17,7 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
 
     def look() -> tuple[int, int, str]:
         progress = read_progress(staging.progress)
-        merging = f", {progress.shards:,} shards merged" if progress.shards else ""
-        return progress.pieces, len(plan.pieces), f"{progress.examples:,} examples{merging}"
+        return progress.pieces, len(plan.pieces), f"{progress.examples:,} examples, shards merged: {progress.shards:,}"
 
     with watching("Partition", look):
         return run_partition(plan, staging)

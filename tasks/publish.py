@@ -1,12 +1,12 @@
 """Writes a version into its store."""
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from groupstream.commit import commit_version
 from groupstream.manifest import StoredFile
 from groupstream.stores import Store
 from pipelines.versions import Version
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from tasks.reporting import reporter
 from tasks.retrying import is_transient
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from groupstream.manifest import Manifest
-from pipelines.plan import Plan
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
-from registry import Registry
 
+from groupstream.manifest import Manifest
+from pipelines.plan import Plan
+from registry import Registry
 from tasks.reporting import Stages
 
 
@@ -45,7 +45,9 @@ class RecordedRun:
 
     def failed(self, error: BaseException) -> None:
         """The run ended with an error."""
-        self._registry.finish_run(self.id, "failed", stage_seconds=self._stages.seconds, error=f"{type(error).__name__}: {error}")
+        self._registry.finish_run(
+            self.id, "failed", stage_seconds=self._stages.seconds, error=f"{type(error).__name__}: {error}"
+        )
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from groupstream import GroupstreamError
 from prefect.client.schemas.objects import State
+
+from groupstream import GroupstreamError
 
 
 def is_transient(task: Any, run: Any, state: State[Any]) -> bool:

@@ -1,12 +1,13 @@
 """Checks the groups before anything is published."""
 
 import pyarrow.parquet as pq
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
 from groupstream import CheckError
 from groupstream.manifest import CheckResult
 from pipelines.partition import Partitioned
 from pipelines.plan import Plan
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from validation.groups import check_groups
 
 
@@ -19,7 +20,9 @@ def validate(plan: Plan, partitioned: Partitioned) -> list[CheckResult]:
     """
     results = check_groups(plan.spec.checks.groups, pq.read_table(partitioned.group_table))
     if failed := [r for r in results if not r.passed]:
-        raise CheckError("; ".join(map(_in_words, failed)) + ". Nothing is published; change the partitioner or checks.groups")
+        raise CheckError(
+            "; ".join(map(_in_words, failed)) + ". Nothing is published; change the partitioner or checks.groups"
+        )
     return results
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
 from groupstream import SpecError
 from groupstream.features import Feature, Features
-
 from validation.model import ExampleCheck
 
 
@@ -22,9 +22,13 @@ def refuse_impossible_checks(checks: Mapping[str, ExampleCheck], features: Featu
     """
     for name, check in checks.items():
         if name not in features:
-            raise SpecError(f"checks.examples names {name!r}, which is no feature; the features are {', '.join(features)}")
+            raise SpecError(
+                f"checks.examples names {name!r}, which is no feature; the features are {', '.join(features)}"
+            )
         if unfit := _unfit_limits(check, features[name]):
-            raise SpecError(f"checks.examples.{name}.{unfit} does not apply to {_kind_of(features[name])}; leave it out")
+            raise SpecError(
+                f"checks.examples.{name}.{unfit} does not apply to {_kind_of(features[name])}; leave it out"
+            )
 
 
 def violations(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> np.ndarray:
@@ -32,7 +36,7 @@ def violations(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> np.
     found = np.full(len(batch), None, object)
     if not checks or not len(batch):
         return found
-    import pandera.pandas  # noqa: PLC0415 - slow to import
+    import pandera.pandas
 
     frame = batch.select(list(checks)).to_pandas(types_mapper=_arrow_backed)
     try:
@@ -46,14 +50,14 @@ def violations(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> np.
 
 @functools.lru_cache(maxsize=8)
 def _schema(checks: tuple[tuple[str, ExampleCheck], ...]) -> Any:
-    import pandera.pandas as pandera  # noqa: PLC0415 - slow to import
+    import pandera.pandas as pandera
 
     columns = {name: pandera.Column(checks=_pandera_checks(check), nullable=check.nullable) for name, check in checks}
     return pandera.DataFrameSchema(columns)
 
 
 def _pandera_checks(check: ExampleCheck) -> list[Any]:
-    from pandera.pandas import Check  # noqa: PLC0415 - slow to import
+    from pandera.pandas import Check
 
     limits = {
         "min_length": lambda limit: Check(lambda s: _lengths(s) >= limit, error=f"min_length {limit}"),
@@ -67,11 +71,12 @@ def _pandera_checks(check: ExampleCheck) -> list[Any]:
 
 def _lengths(series: Any) -> Any:
     kind = series.dtype.pyarrow_dtype
-    return series.list.len() if pa.types.is_list(kind) else series.str.len()
+    accessor: Any = series.list if pa.types.is_list(kind) else series.str
+    return accessor.len()
 
 
 def _arrow_backed(kind: pa.DataType) -> Any:
-    import pandas as pd  # noqa: PLC0415 - slow to import
+    import pandas as pd
 
     return pd.ArrowDtype(kind)
 

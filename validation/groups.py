@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from groupstream.manifest import CheckResult
 
+from groupstream.manifest import CheckResult
 from validation.model import GroupChecks
 
 _MAX_OFFENDERS = 5
@@ -25,12 +25,14 @@ def check_groups(checks: GroupChecks, table: pa.Table) -> list[CheckResult]:
     Returns:
         One result a check, passed or not; offenders are the largest or smallest groups.
     """
-    import pandas as pd  # noqa: PLC0415 - slow to import
+    import pandas as pd
 
     sizes = table["num_examples"].to_numpy()
     if not len(sizes):  # nothing else can be asked of no groups
         checks = GroupChecks(min_groups=checks.min_groups, max_groups=checks.max_groups)
-    frame = pd.DataFrame({"group": _hex(table["group_hash"]), "num_examples": sizes, "share": sizes / max(sizes.sum(), 1)})
+    frame = pd.DataFrame(
+        {"group": _hex(table["group_hash"]), "num_examples": sizes, "share": sizes / max(sizes.sum(), 1)}
+    )
     outcome = _validate(frame, _suite(checks))
     return [_result(r, table, sizes) for r in outcome.results]
 
@@ -39,7 +41,9 @@ def _suite(checks: GroupChecks) -> list[Any]:
     gxe = _great_expectations().expectations
     suite = [
         gxe.ExpectTableRowCountToBeBetween(
-            min_value=checks.min_groups, max_value=checks.max_groups, meta=_meta("number of groups", checks.min_groups, checks.max_groups)
+            min_value=checks.min_groups,
+            max_value=checks.max_groups,
+            meta=_meta("number of groups", checks.min_groups, checks.max_groups),
         ),
         gxe.ExpectColumnValuesToBeUnique(column="group", meta={"name": "group ids are unique", "limit": "each once"}),
         gxe.ExpectColumnValuesToBeBetween(
@@ -66,14 +70,20 @@ def _validate(frame: Any, suite: list[Any]) -> Any:
     gx = _great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
-    batch = context.data_sources.add_pandas("groups").add_dataframe_asset("groups").add_batch_definition_whole_dataframe("all")
-    return batch.get_batch({"dataframe": frame}).validate(gx.ExpectationSuite("groups", expectations=suite), result_format="BASIC")
+    batch = (
+        context.data_sources.add_pandas("groups")
+        .add_dataframe_asset("groups")
+        .add_batch_definition_whole_dataframe("all")
+    )
+    return batch.get_batch({"dataframe": frame}).validate(
+        gx.ExpectationSuite("groups", expectations=suite), result_format="BASIC"
+    )
 
 
 def _great_expectations() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # it would call home
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    import great_expectations  # noqa: PLC0415 - slow to import
+    import great_expectations
 
     return great_expectations
 
@@ -91,7 +101,7 @@ def _observed(config: Any, table: pa.Table, sizes: np.ndarray) -> tuple[str, Seq
         case "expect_table_row_count_to_be_between":
             return f"{len(sizes):,}", []
         case "expect_column_values_to_be_unique":
-            values, counts = np.unique(_hex(table["group_hash"]), return_counts=True)
+            _, counts = np.unique(_hex(table["group_hash"]), return_counts=True)
             return f"{(counts > 1).sum():,} twice", []
         case "expect_column_max_to_be_between":
             largest = int(sizes.argmax())

@@ -56,7 +56,8 @@ class Checks(BaseModel):
 
     examples: dict[str, ExampleCheck] = Field({}, description="By feature: what must hold for it in every example.")
     max_rejected: int = Field(
-        0, ge=0, description="How many examples may break that. They are left out and counted; one more fails the build."
+        0,
+        ge=0,
+        description="How many examples may break that. They are left out and counted; one more fails the build.",
     )
     groups: GroupChecks = Field(GroupChecks(), description="What must hold for the groups.")
-

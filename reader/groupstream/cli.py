@@ -45,7 +45,10 @@ def main() -> None:
     app = make_app()
     known = {command.name for command in app.registered_commands}
     if arguments and arguments[0] in PLATFORM_COMMANDS and arguments[0] not in known:
-        _fail(f"groupstream {arguments[0]} comes with the platform, which is not installed here; see its README: make setup", 2)
+        _fail(
+            f"groupstream {arguments[0]} comes with the platform, which is not installed here: see its README",
+            2,
+        )
     try:
         app()
     except GroupstreamError as error:

@@ -70,7 +70,9 @@ def commit_version(
     content = manifest.to_json()
     path = f"{folder}/{layout.MANIFEST}"
     if not store.put_if_absent(path, content) and store.read(path) != content:
-        raise ConflictError(f"{manifest.ref} was published by another build meanwhile; set publish.version to another number")
+        raise ConflictError(
+            f"{manifest.ref} was published by another build meanwhile; set publish.version to another number"
+        )
 
 
 def describe_file(path: str, source: Path | bytes) -> StoredFile:
@@ -95,7 +97,7 @@ def _put_or_accept(store: Store, path: str, source: Path | bytes, file: StoredFi
     found = checksums(_blocks_in(store, path))
     if found != file.model_dump(exclude={"path"}, include=set(found)):
         raise ConflictError(
-            f"{store.root}/{path} exists with other bytes ({found['size_bytes']:,} where {file.size_bytes:,} should be); "
+            f"{store.root}/{path} exists with other bytes ({found['size_bytes']:,}, not {file.size_bytes:,}); "
             "an unfinished build left it. Remove the folder, or set publish.version to another number"
         )
 

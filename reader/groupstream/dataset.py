@@ -159,7 +159,8 @@ class Split:
         return Group(self._location.store, f"{self._location.folder}/{shard.path}", self._manifest.features, row)
 
     def __repr__(self) -> str:
-        return f"<groupstream.Split {self._manifest.ref} {self.name}: {self.num_groups} groups, {self.num_examples} examples>"
+        sizes = f"{self.num_groups} groups, {self.num_examples} examples"
+        return f"<groupstream.Split {self._manifest.ref} {self.name}: {sizes}>"
 
 
 class Group:

@@ -23,11 +23,13 @@ def decode_examples(records: pa.LargeBinaryArray, features: Features) -> pa.Reco
         CorruptError: a record that is no tf.train.Example.
         ExampleError: a feature that is not there, or not of the type or shape that `features` says.
     """
-    parse = example_class().FromString
+    parse: Any = example_class().FromString
     try:
         maps = [parse(record).features.feature for record in records.to_pylist()]
     except DecodeError as error:
-        raise CorruptError(f"a record is not a tf.train.Example ({error}); was this file written by something else?") from error
+        raise CorruptError(
+            f"a record is not a tf.train.Example ({error}); was this file written by something else?"
+        ) from error
     columns = [_decode_feature(maps, name, feature) for name, feature in features.items()]
     return pa.record_batch(columns, schema=arrow_schema(features))
 
@@ -69,7 +71,9 @@ def _tensors(name: str, values: list[bytes | None], feature: Feature) -> pa.Arra
     size = int(np.prod([d for d in feature.shape if d]))
     expected = size * dtype.itemsize
     if wrong := next((v for v in values if v is not None and len(v) != expected), None):
-        raise ExampleError(f"feature {name!r} of shape {feature.shape} takes {expected} bytes, an example has {len(wrong)}")
+        raise ExampleError(
+            f"feature {name!r} of shape {feature.shape} takes {expected} bytes, an example has {len(wrong)}"
+        )
     flat = np.frombuffer(b"".join(v if v is not None else bytes(expected) for v in values), dtype)
     mask = pa.array([v is None for v in values]) if None in values else None
     storage = pa.FixedSizeListArray.from_arrays(pa.array(flat), size, mask=mask)
@@ -87,11 +91,17 @@ def example_class() -> type[Message]:
 def _example_proto() -> descriptor_pb2.FileDescriptorProto:
     kind = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="groupstream/example.proto", package="groupstream", syntax="proto3")
-    for name, scalar in (("BytesList", kind.TYPE_BYTES), ("FloatList", kind.TYPE_FLOAT), ("Int64List", kind.TYPE_INT64)):
+    for name, scalar in (
+        ("BytesList", kind.TYPE_BYTES),
+        ("FloatList", kind.TYPE_FLOAT),
+        ("Int64List", kind.TYPE_INT64),
+    ):
         file.message_type.add(name=name).field.add(name="value", number=1, type=scalar, label=kind.LABEL_REPEATED)
     feature = file.message_type.add(name="Feature")
     feature.oneof_decl.add(name="kind")
-    for number, (name, of) in enumerate((("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List")), 1):
+    for number, (name, of) in enumerate(
+        (("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List")), 1
+    ):
         _message_field(feature, name, number, of).oneof_index = 0
     features = file.message_type.add(name="Features")
     entry = features.nested_type.add(name="FeatureEntry")

@@ -12,9 +12,7 @@ from groupstream.errors import SpecError
 
 GROUP_ID = "group_id"  # the feature that every stored record carries
 
-DType = Literal[
-    "string", "bytes", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float32"
-]
+DType = Literal["string", "bytes", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float32"]
 
 _ARROW_OF: dict[str, pa.DataType] = {
     "string": pa.string(),

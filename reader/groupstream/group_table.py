@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from groupstream.group_order import HASH_BYTES
-from groupstream.manifest import Statistics
+from groupstream.manifest import GroupSizes, Statistics
 
 ROW_GROUP_ROWS = 1 << 16
 
@@ -54,18 +54,13 @@ def _write_whole_row_groups(writer: pq.ParquetWriter, table: pa.Table) -> pa.Tab
 def statistics_of(sizes: pa.Table) -> Statistics:
     """The summary of a group table. Reads `num_examples`, `num_bytes` and `num_words`."""
     examples = sizes["num_examples"].to_numpy()
-    quantiles = np.quantile(examples, [0.1, 0.5, 0.9], method="lower") if len(examples) else [0, 0, 0]
+    p10, p50, p90 = np.quantile(examples, [0.1, 0.5, 0.9], method="lower") if len(examples) else (0, 0, 0)
     return Statistics(
         num_groups=len(sizes),
         num_examples=_total(sizes["num_examples"]),
         num_bytes=_total(sizes["num_bytes"]),
         num_words=_total(sizes["num_words"]),
-        group_sizes={
-            "p10": int(quantiles[0]),
-            "p50": int(quantiles[1]),
-            "p90": int(quantiles[2]),
-            "max": int(examples.max(initial=0)),
-        },
+        group_sizes=GroupSizes(p10=int(p10), p50=int(p50), p90=int(p90), max=int(examples.max(initial=0))),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -38,20 +38,28 @@ class Shard(StoredFile):
     num_examples: int
 
 
+class GroupSizes(_Part):
+    """Examples per group at 10, 50 and 90 % of the groups, and of the largest."""
+
+    p10: int
+    p50: int
+    p90: int
+    max: int
+
+
 class Statistics(_Part):
     """What a person asks first.
 
     Attributes:
         num_bytes: of the serialised examples, without the framing of the file.
         num_words: runs of characters between ASCII white space in the text features.
-        group_sizes: examples per group at 10, 50 and 90 % of the groups, and the largest.
     """
 
     num_groups: int
     num_examples: int
     num_bytes: int
     num_words: int
-    group_sizes: dict[Literal["p10", "p50", "p90", "max"], int]
+    group_sizes: GroupSizes
 
 
 class SplitInfo(_Part):
@@ -159,5 +167,7 @@ def _fields_of(data: bytes, where: str) -> dict[str, Any]:
         )
     fields.pop("checksum", None)
     if _with_checksum(fields) != data:
-        raise CorruptError(f"{where} was changed after it was written: its checksum does not match. Pull the version again")
-    return fields
+        raise CorruptError(
+            f"{where} was changed after it was written: its checksum does not match. Pull the version again"
+        )
+    return dict(fields)

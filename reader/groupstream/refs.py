@@ -39,11 +39,15 @@ def resolve(ref: str | os.PathLike[str], root: str | None = None) -> Location:
     store = open_store(root or default_root())
     versions = published_versions(store, name)
     if not versions:
-        raise RefNotFoundError(f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls --root {store.root}")
+        raise RefNotFoundError(
+            f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls --root {store.root}"
+        )
     if wanted in ("", "latest"):
         return Location(store, f"{name}/{versions[-1]}")
     if wanted not in versions:
-        raise RefNotFoundError(f"{text} not found; newest is {versions[-1]}. List the versions with: groupstream ls {name}")
+        raise RefNotFoundError(
+            f"{text} not found; newest is {versions[-1]}. List the versions with: groupstream ls {name}"
+        )
     return Location(store, f"{name}/{wanted}")
 
 

@@ -46,7 +46,10 @@ def _split_json(name: str, info: SplitInfo) -> dict[str, Any]:
 def _feature_json(feature: Feature) -> dict[str, Any]:
     if feature.is_list:
         inner = _feature_json(feature.model_copy(update={"shape": ()}))
-        return {"pythonClassName": f"{_MODULE}.sequence_feature.Sequence", "sequence": {"feature": inner, "length": "-1"}}
+        return {
+            "pythonClassName": f"{_MODULE}.sequence_feature.Sequence",
+            "sequence": {"feature": inner, "length": "-1"},
+        }
     if feature.optional:  # a missing one reads as empty text, or as the least number of its type
         return _tensor_json(feature)
     if feature.labels is not None:

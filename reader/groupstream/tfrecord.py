@@ -183,4 +183,3 @@ def _wrong_crc(where: str, what: str, position: int) -> str:
         f"{where}: the CRC of the {what} of the record at +{position} does not match its bytes. "
         "Pull it again, or check the version with: groupstream verify REF"
     )
-

@@ -71,7 +71,9 @@ def _verify_order(split: Split, table: pa.Table) -> None:
     first, last = hash_words(hashes)
     ascends = (first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (last[1:] > last[:-1]))
     shards = shard_of(first, len(split.info.shards))
-    if not (np.array_equal(hashes, stored) and ascends.all() and np.array_equal(shards, table["shard_index"].to_numpy())):
+    if not (
+        np.array_equal(hashes, stored) and ascends.all() and np.array_equal(shards, table["shard_index"].to_numpy())
+    ):
         raise CorruptError(f"the index of split {split.name} is not in the order of the hashes of its group ids")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from groupstream.features import Feature
 from groupstream.group_table import SCHEMA, statistics_of
 from groupstream.manifest import CheckResult, Counts, Manifest, SplitInfo, StoredFile

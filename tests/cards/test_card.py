@@ -7,14 +7,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from groupstream.features import Feature
-from groupstream.manifest import CheckResult, Counts, Manifest
 
 import cards
 from cards.card import percentiles
 from cards.images import encode_png
 from cards.plots import bin_edges
 from cards.samples import MAX_IMAGE_BYTES, show_value
+from groupstream.features import Feature
+from groupstream.manifest import CheckResult, Counts, Manifest
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'\u202ecod.exe\x00\x1b[31m\ud800</style></title>"
 HOSTILE_BYTES = b"\xff\xfe</td><script>alert(1)</script>\xe2\x80\xae\x00"

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from groupstream.manifest import Counts, Manifest, Shard, SplitInfo, Statistics, StoredFile
 
+from groupstream.manifest import Counts, Manifest, Shard, SplitInfo, Statistics, StoredFile
 from registry import Registry
 
 SIZES = {"p10": 1, "p50": 2, "p90": 3, "max": 4}

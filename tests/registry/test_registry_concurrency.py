@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from groupstream.manifest import Manifest
 
+from groupstream.manifest import Manifest
 from registry import Registry, RegistryError
 
 NUM_PROCESSES, NUM_VERSIONS = 4, 10

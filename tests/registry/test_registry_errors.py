@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from groupstream.errors import GroupstreamError
 from sqlalchemy import make_url
 
 import registry
+from groupstream.errors import GroupstreamError
 from registry import Registry, RegistryError, default_registry_url
 from registry.errors import one_line_errors
 

@@ -11,9 +11,9 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from groupstream.manifest import Manifest
 from sqlalchemy import Engine, inspect, text
 
+from groupstream.manifest import Manifest
 from registry import Registry, RegistryError
 from registry.database import REVISION_TABLE, migrate, migrating, migration_config, open_engine
 from registry.models import Base
@@ -43,9 +43,11 @@ def test_migrations_make_the_tables_of_the_models(engine: Engine):
         assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
 
 
-def test_constraints_have_names_that_a_migration_can_drop(engine: Engine):
-    for table in TABLES:
-        assert [key["name"] for key in inspect(engine).get_foreign_keys(table) if key["name"] is None] == []
+def test_constraints_have_the_names_of_the_models_so_that_a_migration_can_drop_them(engine: Engine):
+    for table in Base.metadata.sorted_tables:
+        of_models = {str(key.name) for key in table.foreign_key_constraints}
+        assert {key["name"] for key in inspect(engine).get_foreign_keys(table.name)} == of_models
+        assert inspect(engine).get_pk_constraint(table.name)["name"] == table.primary_key.name
     assert [c["name"] for c in inspect(engine).get_unique_constraints("versions")] == ["uq_versions_dataset_id_version"]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from groupstream.manifest import Manifest
 
+from groupstream.manifest import Manifest
 from registry import Registry, RegistryError
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from groupstream.errors import UsageError
 from groupstream.manifest import CheckResult, Manifest
-
 from registry import Registry, RegistryError
 
 MakeManifest = Callable[..., Manifest]

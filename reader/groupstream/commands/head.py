@@ -1,4 +1,4 @@
-"""groupstream head"""
+"""The command `groupstream head`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""groupstream info"""
+"""The command `groupstream info`."""
 
 from __future__ import annotations
 
@@ -31,11 +31,17 @@ def info(ref: Ref, root: Root = None, json: Json = False) -> None:
     table.add_row("in", Text(dataset.location, overflow="fold"))
     for name, split in manifest.splits.items():
         s = split.statistics
-        sizes = " / ".join(f"{n:,}" for n in s.group_sizes.values())
-        table.add_row(name, f"{s.num_groups:,} groups, {s.num_examples:,} examples, {s.num_bytes:,} bytes, {s.num_words:,} words")
+        sizes = " / ".join(f"{n:,}" for _, n in s.group_sizes)
+        table.add_row(
+            name, f"{s.num_groups:,} groups, {s.num_examples:,} examples, {s.num_bytes:,} bytes, {s.num_words:,} words"
+        )
         table.add_row("", f"examples per group at 10 / 50 / 90 % / max: {sizes}")
-    table.add_row("features", Text("\n".join(f"{name}: {_describe(feature)}" for name, feature in manifest.features.items())))
-    table.add_row("groups by", Text(" ".join(f"{k}={v}" for k, v in manifest.spec["partitioner"].items() if v is not None)))
+    table.add_row(
+        "features", Text("\n".join(f"{name}: {_describe(feature)}" for name, feature in manifest.features.items()))
+    )
+    table.add_row(
+        "groups by", Text(" ".join(f"{k}={v}" for k, v in manifest.spec["partitioner"].items() if v is not None))
+    )
     table.add_row("source", Text(" ".join(f"{k}={v}" for k, v in manifest.source.items()), overflow="fold"))
     dropped = ", ".join(f"{n:,} {reason}" for reason, n in manifest.counts.dropped.items()) or "none"
     table.add_row("dropped", Text(dropped))

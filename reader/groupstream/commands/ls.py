@@ -1,4 +1,4 @@
-"""groupstream ls"""
+"""The command `groupstream ls`."""
 
 from __future__ import annotations
 
@@ -58,6 +58,9 @@ def list_versions(root: str | None, name: str | None) -> list[dict[str, Any]]:
     for dataset in [name] if name is not None else names:
         for version in published_versions(store, dataset):
             splits = open_dataset(f"{dataset}@{version}", store.root).manifest.splits.values()
-            totals = {n: sum(getattr(s.statistics, f"num_{n}") for s in splits) for n in ("groups", "examples", "bytes", "words")}
+            totals = {
+                n: sum(getattr(s.statistics, f"num_{n}") for s in splits)
+                for n in ("groups", "examples", "bytes", "words")
+            }
             rows.append({"ref": f"{dataset}@{version}", **totals})
     return rows

@@ -1,4 +1,4 @@
-"""groupstream verify"""
+"""The command `groupstream verify`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,15 @@ def verify(ref: Ref, root: Root = None, json: Json = False) -> None:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("Reading", total=size)
         examples = verify_dataset(dataset, lambda count: progress.advance(task, count))
-    result = {"ref": dataset.manifest.ref, "files": len(dataset.manifest.all_files()), "bytes": size, "examples": examples}
+    result = {
+        "ref": dataset.manifest.ref,
+        "files": len(dataset.manifest.all_files()),
+        "bytes": size,
+        "examples": examples,
+    }
     if json:
         typer.echo(json_module.dumps(result))
     else:
-        typer.echo(f"{result['ref']} is as it was written: {result['files']} files, {size:,} bytes, {examples:,} examples")
+        typer.echo(
+            f"{result['ref']} is as it was written: {result['files']} files, {size:,} bytes, {examples:,} examples"
+        )

@@ -1,0 +1,67 @@
+# What a newcomer can guess: setup, demo, test, check. See README.md.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN = $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
+export GROUPSTREAM_ROOT ?= $(CURDIR)/.demo
+export PREFECT_HOME ?= $(CURDIR)/.demo/.prefect
+unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
+
+.PHONY: help setup demo test quick check format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    build a dataset from Python's own standard library and look at it"
+	@echo "make test    run every test"
+	@echo "make quick   run the tests that take seconds"
+	@echo "make check   lint, types, import layers"
+	@echo "make setup   make the environment for development (demo and test do it by themselves)"
+	@echo "make lock    pin the newest versions that pyproject.toml allows"
+	@echo "make clean   remove the environment and the demo's datasets"
+
+# An environment is a folder with a virtual environment and a stamp for each set of requirements in it.
+$(VENV)/created:
+	@scripts/make-venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/platform: requirements/platform.txt pyproject.toml reader/pyproject.toml | $(VENV)/created
+	@echo "Installing what the platform needs (about 1 GB) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/platform.txt
+	@$(PIP_INSTALL) --no-build-isolation -e reader -e .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt pyproject.toml reader/pyproject.toml | $(VENV)/created
+	@echo "Installing what the tests need (about 2.5 GB) ..."
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-build-isolation -e reader -e .
+	@touch $@ $(VENV)/platform
+
+setup: $(VENV)/dev
+
+demo: $(VENV)/platform
+	@$(BIN)/groupstream build specs/demo.yaml
+	@echo
+	@$(BIN)/groupstream head stdlib --groups 1 --examples 1
+
+test: $(VENV)/dev
+	@$(BIN)/python -m pytest
+
+quick: $(VENV)/dev
+	@$(BIN)/python -m pytest -m "not integration and not browser"
+
+check: $(VENV)/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(VENV)/created
+	@PATH=$(abspath $(BIN)):$$PATH scripts/lock
+
+clean:
+	rm -rf $(VENV) .demo
