@@ -25,6 +25,7 @@ class Batch:
 
     Attributes:
         piece: where they come from.
+        first_row: position in the piece of the first example that the batch began with.
         rows: int64[num_examples], their positions in the piece; ascending.
         columns: their features, or those that are looked at where there are records.
         records: the serialised examples, where the source has them.
@@ -33,11 +34,17 @@ class Batch:
     """
 
     piece: Piece
+    first_row: int
     rows: np.ndarray
     columns: pa.RecordBatch
     records: pa.LargeBinaryArray | None
     group_ids: Any  # a pyarrow.Array, or None
     tally: Tally
+
+    @property
+    def end_row(self) -> int:
+        """Position in the piece after the last example that the batch began with."""
+        return self.first_row + self.tally.examples_in
 
     def keep(self, mask: np.ndarray, reason: str) -> Batch:
         """Without the examples where `mask` is false; they are counted under `reason`."""
@@ -65,7 +72,7 @@ def read_batches(source: Source, features: Features, needed: frozenset[str], pie
         size = len(columns) if records is None else len(records)
         nulls = Counter({name: columns.column(name).null_count for name in columns.schema.names})
         tally = Tally(examples_in=size, nulls=+nulls)
-        yield Batch(piece, np.arange(row, row + size), columns, records, None, tally)
+        yield Batch(piece, row, np.arange(row, row + size), columns, records, None, tally)
         row += size
 
 

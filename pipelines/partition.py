@@ -68,7 +68,8 @@ def _refuse_dropped(plan: Plan, tally: Tally) -> None:
         found = "; ".join(f"{reason}: {n:,} ({_places(tally, reason, n)})" for reason, n in sorted(broken.items()))
         raise CheckError(
             f"{count:,} of {tally.examples_in:,} examples break a check, "
-            f"checks.max_rejected is {checks.max_rejected:,}: {found}. Mend the source, or raise checks.max_rejected (they are left out and counted)"
+            f"checks.max_rejected is {checks.max_rejected:,}: {found}. "
+            "Mend the source, or raise checks.max_rejected (they are left out and counted)"
         )
 
 
@@ -90,7 +91,7 @@ def _reconcile(tally: Tally, shards: list[MergedShard]) -> Counts:
     )
     if counts.examples_in != counts.examples_out + tally.num_dropped:
         raise CorruptError(
-            f"{counts.examples_in:,} examples were read, {counts.examples_out:,} written, {tally.num_dropped:,} dropped: "
-            "some were lost on the way, so nothing is published. Run the build again, and report it if it stays"
+            f"{counts.examples_in:,} examples were read, {counts.examples_out:,} written and "
+            f"{tally.num_dropped:,} dropped: some were lost on the way, so nothing is published. Run the build again, and report it if it stays"
         )
     return counts

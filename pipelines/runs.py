@@ -1,8 +1,9 @@
 """Spill: a worker sorts what fits in its memory and writes it as a run.
 
 A run is a file of framed records, those of a group adjacent and groups in the order of their hashes, and beside it
-an index with one row per segment: the examples of one group that come from one piece. The records are final: the
-merge copies byte ranges of runs and never looks inside.
+an index with one row per segment: the examples of one group that come from one stretch of a piece, that is from
+batches that followed each other. So segments never interleave, whatever a runner does with the batches. The records
+are final: the merge copies byte ranges of runs and never looks inside.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class _Buffered:
     records: pa.LargeBinaryArray
     groups: np.ndarray  # positions in the list of the groups of the run
     pieces: np.ndarray
+    stretches: np.ndarray  # which stretch of the run
     rows: np.ndarray
     words: np.ndarray
 
@@ -84,6 +86,9 @@ class RunWriter:
     def add(self, batch: Batch) -> Run | None:
         """Takes a batch; the run that it completes, if it does."""
         self._tallies.append(batch.tally)
+        if (batch.piece.index, batch.first_row) != self._continues_at:
+            self._num_stretches += 1
+        self._continues_at = (batch.piece.index, batch.end_row)
         if len(batch.rows):
             buffered = self._buffer(batch)
             self._buffered.append(buffered)
@@ -108,6 +113,8 @@ class RunWriter:
         self._tallies: list[Tally] = []
         self._groups: dict[bytes, int] = {}
         self._num_bytes = 0
+        self._num_stretches = 0
+        self._continues_at: tuple[int, int] | None = None
 
     def _buffer(self, batch: Batch) -> _Buffered:
         records = encode_examples(batch.columns, self._features) if batch.records is None else batch.records
@@ -118,12 +125,13 @@ class RunWriter:
         for name in sorted(self._text_features):
             words += count_words(batch.columns.column(name))
         pieces = np.full(len(batch.rows), batch.piece.index, np.int32)
-        return _Buffered(records, groups, pieces, batch.rows, words)
+        stretches = np.full(len(batch.rows), self._num_stretches, np.int32)
+        return _Buffered(records, groups, pieces, stretches, batch.rows, words)
 
 
 def _concatenated(buffered: list[_Buffered]) -> _Buffered:
     records = pa.concat_arrays([b.records for b in buffered])
-    arrays = ([getattr(b, name) for b in buffered] for name in ("groups", "pieces", "rows", "words"))
+    arrays = ([getattr(b, name) for b in buffered] for name in ("groups", "pieces", "stretches", "rows", "words"))
     return _Buffered(records, *(np.concatenate(a) for a in arrays))
 
 
@@ -165,15 +173,15 @@ def _index_segments(
     examples: _Buffered, order: np.ndarray, rank: np.ndarray, lengths: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The columns of the index, and the rank of each segment's group."""
-    rank, pieces = rank[order], examples.pieces[order]
+    rank, stretches = rank[order], examples.stretches[order]
     is_first = np.ones(len(order), bool)
-    is_first[1:] = (rank[1:] != rank[:-1]) | (pieces[1:] != pieces[:-1])
+    is_first[1:] = (rank[1:] != rank[:-1]) | (stretches[1:] != stretches[:-1])
     first = np.flatnonzero(is_first)
     length_bytes = np.add.reduceat(lengths, first)
     num_examples = np.diff(np.append(first, len(order)))
     return {
         "rank": rank[first],
-        "piece_index": pieces[first],
+        "piece_index": examples.pieces[order][first],
         "first_row": examples.rows[order][first],
         "offset_bytes": np.array(list(itertools.accumulate(length_bytes.tolist(), initial=0))[:-1]),
         "length_bytes": length_bytes,

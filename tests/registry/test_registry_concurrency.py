@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
 
 import pytest
 
 from groupstream.manifest import Manifest
-from registry import Registry, RegistryError
+from registry import Registry
 
 NUM_PROCESSES, NUM_VERSIONS = 4, 10
 
 
-def write(url: str, start: Any, results: Any, manifests: list[Manifest], process_index: int) -> None:
-    start.wait()
-    registry = Registry(url)
-    outcomes = [record(registry, manifest, process_index) for manifest in manifests]
-    registry.close()
-    results.put(outcomes)
-
-
-def record(registry: Registry, manifest: Manifest, process_index: int) -> str:
-    run_id = f"{process_index}-{manifest.ref}"
-    registry.start_run(run_id, manifest.name, manifest.digest)
-    try:
-        registry.reserve_version(manifest, f"/data/{process_index}")
-        registry.record_published(manifest, f"/data/{process_index}", datetime.now(UTC))
-    except RegistryError as error:
-        registry.finish_run(run_id, "failed", error=str(error))
-        return "refused" if "a version never changes" in str(error) else repr(error)
-    registry.finish_run(run_id, "published", manifest.version)
-    return "published"
-
-
 def write_in_processes(url: str, manifests_of: list[list[Manifest]]) -> list[list[str]]:
+    write = importlib.import_module("registry_writer").write
     spawn = multiprocessing.get_context("spawn")
     start, results = spawn.Barrier(NUM_PROCESSES), spawn.Queue()
     arguments = [(url, start, results, manifests, index) for index, manifests in enumerate(manifests_of)]
@@ -51,7 +31,10 @@ def write_in_processes(url: str, manifests_of: list[list[Manifest]]) -> list[lis
 
 
 @pytest.mark.timeout(90)
-def test_processes_lose_no_version_and_one_wins_each_contest(url: str, make_manifest: Callable[..., Manifest]):
+def test_processes_lose_no_version_and_one_wins_each_contest(
+    url: str, make_manifest: Callable[..., Manifest], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(Path(__file__).parent)  # spawned processes have the sys.path of this one
     own = [[make_manifest(f"{p}.{v}.0") for v in range(NUM_VERSIONS)] for p in range(NUM_PROCESSES)]
     contested = [
         [make_manifest(f"1.{v}.0", digest=f"{p}" * 64, name="contested") for v in range(NUM_VERSIONS)]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from groupstream import PublishError, SourceError
+from pipelines.staging import staging_area, sweep_abandoned
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pipelines.staging import staging_area
+with staging_area(Path(sys.argv[1])) as staging:
+    print(staging.folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_live_build_keeps_its_folder_and_a_dead_one_is_swept(tmp_path):
+    build = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    folder = Path(build.stdout.readline().strip())
+    assert sweep_abandoned(tmp_path) == 0 and folder.is_dir()
+    build.send_signal(signal.SIGKILL)
+    build.communicate()
+    assert folder.is_dir()
+    assert sweep_abandoned(tmp_path) == 1 and not folder.exists()
+
+
+def test_the_folder_goes_when_the_build_fails(tmp_path):
+    with pytest.raises(RuntimeError), staging_area(tmp_path) as staging:
+        raise RuntimeError
+    assert not staging.folder.exists()
+
+
+def test_a_root_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PublishError, match=r"cannot write to .*file: Not a directory.*publish.root"), staging_area(tmp_path / "file"):
+        pass
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become a user without rights")
+def test_a_read_only_root_is_refused(tmp_path):
+    code = "import os, pipelines.staging\nos.setuid(65534)\n" + HOLD
+    with tempfile.TemporaryDirectory() as root:  # not below the folder of pytest, which others may not even enter
+        Path(root).chmod(0o755)
+        run = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, check=False)
+    assert "PublishError: cannot write to" in run.stderr and "Permission denied" in run.stderr
+
+
+def test_the_first_error_of_the_workers_is_told(tmp_path):
+    with staging_area(tmp_path) as staging:
+        assert staging.recorded_error() is None
+        for message in ("b.csv is cut short", "a.csv is cut short"):
+            with pytest.raises(SourceError), staging.errors_recorded():
+                raise SourceError(message)
+        error = staging.recorded_error()
+    assert isinstance(error, SourceError) and str(error) == "a.csv is cut short"
