@@ -128,7 +128,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     """Takes the write lock first: two that read and then write would otherwise fail instead of wait."""
-    connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _set_foreign_keys(connection: Connection, on: bool) -> None:

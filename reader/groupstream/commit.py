@@ -16,7 +16,7 @@ from pathlib import Path
 import google_crc32c
 
 from groupstream import layout
-from groupstream.errors import ConflictError
+from groupstream.errors import ConflictError, CorruptError
 from groupstream.manifest import Manifest, StoredFile, canonical_json
 from groupstream.stores import Store
 
@@ -31,6 +31,9 @@ def claim_version(store: Store, folder: str, digest: str, run: Mapping[str, str]
 
     Returns:
         Whether it is ours: newly claimed, or claimed before by the same build.
+
+    Raises:
+        PublishError: the store refuses the write.
     """
     path = f"{folder}/{layout.CLAIM}"
     if store.put_if_absent(path, canonical_json({"digest": digest, **run})):
@@ -40,11 +43,15 @@ def claim_version(store: Store, folder: str, digest: str, run: Mapping[str, str]
 
 def read_claim(store: Store, folder: str) -> dict[str, str]:
     """Who writes, or wrote, the version in `folder`; empty where no one does."""
+    path = f"{folder}/{layout.CLAIM}"
     try:
-        claim: dict[str, str] = json.loads(store.read(f"{folder}/{layout.CLAIM}"))
+        return dict(json.loads(store.read(path)))
     except FileNotFoundError:
         return {}
-    return claim
+    except (ValueError, TypeError) as error:
+        raise CorruptError(
+            f"{store.root}/{path} is not a claim: {error}. Remove the folder if it has no manifest.json"
+        ) from error
 
 
 def commit_version(

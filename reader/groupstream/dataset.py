@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import os
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
+import google_crc32c
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groupstream import layout
-from groupstream.errors import CorruptError, UsageError
+from groupstream.errors import CorruptError, UnknownKeyError
 from groupstream.example_decoding import decode_examples
 from groupstream.features import Feature, Features
 from groupstream.group_order import hash_group_ids
@@ -49,7 +50,7 @@ class Dataset(Mapping[str, "Split"]):
     @property
     def location(self) -> str:
         """The folder it lies in."""
-        return f"{self._location.store.root}/{self._location.folder}"
+        return str(self._location)
 
     @property
     def features(self) -> Features:
@@ -57,12 +58,16 @@ class Dataset(Mapping[str, "Split"]):
         return self.manifest.features
 
     def read_file(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
-        """The bytes of a file of the version, or of a range of it."""
-        return self._location.store.read(f"{self._location.folder}/{path}", offset, length)
+        """The bytes of a file of the version, or of a range of it.
+
+        Raises:
+            CorruptError: it is missing.
+        """
+        return _read(self._location.store, f"{self._location.folder}/{path}", offset, length)
 
     def __getitem__(self, name: str) -> Split:
         if name not in self.manifest.splits:
-            raise UsageError(f"{self.manifest.ref} has no split {name!r}; it has {', '.join(self)}")
+            raise UnknownKeyError(f"{self.manifest.ref} has no split {name!r}; it has {', '.join(self)}")
         return Split(self._location, self.manifest, name)
 
     def __iter__(self) -> Iterator[str]:
@@ -122,37 +127,44 @@ class Split:
         """One group by its id. One look-up in the index; the data is read when the group is.
 
         Raises:
-            KeyError: no such group.
+            UnknownKeyError: no such group. It is a KeyError.
         """
         row = self._find(_as_bytes(group_id))
         if row is None:
-            raise KeyError(f"{self._manifest.ref} has no group {group_id!r} in split {self.name}")
+            first = next((repr(group.name) for group in self), "none")
+            raise UnknownKeyError(
+                f"{self._manifest.ref} has no group {group_id!r} in split {self.name}; the first is {first}"
+            )
         return self._group(row)
 
     @functools.cached_property
     def _index(self) -> pq.ParquetFile:
-        path = f"{self._location.folder}/{self.info.group_table.path}"
-        return pq.ParquetFile(pa.BufferReader(self._location.store.read(path)))
+        file = self.info.group_table
+        data = _read(self._location.store, f"{self._location.folder}/{file.path}")
+        if (found := f"{google_crc32c.value(data):08x}") != file.crc32c:
+            raise CorruptError(
+                f"{self._location}/{file.path} has crc32c {found}, its manifest says {file.crc32c}. Pull the version again"
+            )
+        return pq.ParquetFile(pa.BufferReader(data))
 
     def _find(self, group_id: bytes) -> dict[str, Any] | None:
         wanted = hash_group_ids([group_id], self._manifest.seed)[0].tobytes()
-        row_group = int(np.searchsorted(self._last_hashes, wanted))
+        row_group = bisect_left(self._last_hashes, wanted)
         if row_group == len(self._last_hashes):
             return None
         rows = self._index.read_row_group(row_group)
-        found = np.searchsorted(rows["group_hash"].to_numpy(), wanted)
+        found = bisect_left(rows["group_hash"], wanted, key=lambda stored: stored.as_py())
         if found == len(rows) or rows["group_id"][found].as_py() != group_id:
             return None
         row: dict[str, Any] = rows.slice(found, 1).to_pylist()[0]
         return row
 
     @functools.cached_property
-    def _last_hashes(self) -> np.ndarray:
+    def _last_hashes(self) -> list[bytes]:
         """The greatest group hash of each row group, from the statistics in the index's footer."""
         metadata = self._index.metadata
         column = metadata.schema.names.index("group_hash")
-        groups = range(metadata.num_row_groups if metadata.num_rows else 0)
-        return np.array([metadata.row_group(i).column(column).statistics.max for i in groups], object)
+        return [metadata.row_group(i).column(column).statistics.max for i in range(metadata.num_row_groups)]
 
     def _group(self, row: dict[str, Any]) -> Group:
         shard = self.info.shards[row["shard_index"]]
@@ -204,7 +216,7 @@ class Group:
         Raises:
             CorruptError: the bytes are not those that were written.
         """
-        read = functools.partial(self._store.read, self._path)
+        read = functools.partial(_read, self._store, self._path)
         start, length = self._row["offset_bytes"], self._row["length_bytes"]
         found = 0
         for block in iter_record_blocks(read, start, length, f"{self._store.root}/{self._path}"):
@@ -240,15 +252,19 @@ class Group:
 
 
 def _python_values(column: pa.Array) -> list[Any]:
-    if isinstance(column, pa.FixedShapeTensorArray):
-        tensors = column.to_numpy_ndarray() if not column.null_count else None
-        return list(tensors) if tensors is not None else [_tensor(value) for value in column]
+    if isinstance(column.type, pa.FixedShapeTensorType):
+        flat = column.storage.flatten().to_numpy(zero_copy_only=False)  # without the null ones
+        tensors = iter(flat.reshape(-1, *column.type.shape))
+        return [next(tensors) if is_there else None for is_there in column.is_valid().to_pylist()]
     values: list[Any] = column.to_pylist()
     return values
 
 
-def _tensor(value: pa.FixedShapeTensorScalar) -> np.ndarray | None:
-    return value.to_numpy() if value.is_valid else None
+def _read(store: Store, path: str, offset: int = 0, length: int | None = None) -> bytes:
+    try:
+        return store.read(path, offset, length)
+    except FileNotFoundError as error:
+        raise CorruptError(f"{store.root}/{path} is missing. Pull the version again") from error
 
 
 def _as_bytes(group_id: bytes | str) -> bytes:

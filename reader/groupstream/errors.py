@@ -3,7 +3,8 @@
     GroupstreamError            exit code 1: the data, the version or the run is bad
     ├── UsageError              exit code 2: what was asked for is wrong
     │   ├── SpecError           a spec that cannot be built as it is written
-    │   └── RefNotFoundError    a ref or path that names no published version
+    │   ├── RefNotFoundError    a ref or path that names no published version
+    │   └── UnknownKeyError     a split or group that the version does not have; a KeyError too
     ├── SourceError             the base dataset cannot be read
     ├── ExampleError            an example that breaks what the spec or the format says of it
     ├── CheckError              a check of the spec failed; nothing is published
@@ -33,6 +34,12 @@ class SpecError(UsageError):
 
 class RefNotFoundError(UsageError):
     """A ref or path that names no published version."""
+
+
+class UnknownKeyError(UsageError, KeyError):
+    """A split or group that the version does not have."""
+
+    __str__ = Exception.__str__  # that of KeyError puts the message in quotes
 
 
 class SourceError(GroupstreamError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -62,13 +63,13 @@ def _cast(name: str, values: list[Any], feature: Feature) -> pa.Array:
             wide = pa.array(values, pa.list_(pa.int64()) if feature.is_list else pa.int64())
             return wide.cast(feature.arrow_type)
         return pa.array(values, feature.arrow_type)
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, OverflowError) as error:
         raise ExampleError(f"feature {name!r} does not fit {feature.dtype}: {error}") from error
 
 
 def _tensors(name: str, values: list[bytes | None], feature: Feature) -> pa.Array:
     dtype = np.dtype("?" if feature.dtype == "bool" else feature.dtype).newbyteorder("<")
-    size = int(np.prod([d for d in feature.shape if d]))
+    size = math.prod(feature.tensor_shape)
     expected = size * dtype.itemsize
     if wrong := next((v for v in values if v is not None and len(v) != expected), None):
         raise ExampleError(

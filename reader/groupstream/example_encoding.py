@@ -13,6 +13,8 @@ Example as a second, constant one: raw records of a source are passed through wi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,13 +29,18 @@ from groupstream.binary import (
     varint_widths,
     varints,
 )
+from groupstream.errors import ExampleError
 from groupstream.features import GROUP_ID, Feature, Features
 
 _LIST_TAG = {"bytes": b"\x0a", "float32": b"\x12", "int64": b"\x1a"}
 
 
 def encode_examples(batch: pa.RecordBatch, features: Features) -> pa.LargeBinaryArray:
-    """One serialised tf.train.Example a row, features in the order of their names."""
+    """One serialised tf.train.Example a row, features in the order of their names.
+
+    Raises:
+        ExampleError: a list with a null in it, which a tf.train.Example cannot hold.
+    """
     entries = [_encode_entry(name, batch.column(name), features[name]) for name in sorted(features)]
     body = joined(*entries) if entries else pa.array([b""] * len(batch), pa.large_binary())
     return joined(b"\x0a", varints(byte_lengths(body)), body)
@@ -47,6 +54,11 @@ def encode_group_ids(group_ids: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
 
 def _encode_entry(name: str, column: pa.Array, feature: Feature) -> pa.Array:
     """One map entry a row; null, so nothing at all, where the column is null."""
+    if feature.is_list and column.flatten().null_count:
+        raise ExampleError(
+            f"feature {name!r} has a null inside a list, which a tf.train.Example cannot hold; "
+            "fill it or leave it out in the source"
+        )
     kind, values = _encode_list(column, feature)
     key = name.encode()
     key = b"\x0a" + _varint(len(key)) + key + b"\x12"
@@ -85,8 +97,6 @@ def _encode_list(column: pa.Array, feature: Feature) -> tuple[str, pa.LargeBinar
 
 def _encode_byte_strings(values: pa.Array) -> pa.LargeBinaryArray:
     values = values.cast(pa.large_binary())
-    if values.null_count:
-        values = values.fill_null(b"")
     return joined(b"\x0a", varints(byte_lengths(values)), values)
 
 
@@ -107,7 +117,7 @@ def _regroup(values: pa.LargeBinaryArray, offsets: np.ndarray) -> pa.LargeBinary
 
 def _tensor_bytes(column: pa.Array, feature: Feature) -> pa.LargeBinaryArray:
     storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-    size = int(np.prod([d for d in feature.shape if d]))
+    size = math.prod(feature.tensor_shape)
     if storage.null_count:
         filler = pa.scalar([0] * size, storage.type)
         storage = pc.if_else(storage.is_valid(), storage, filler)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from groupstream.errors import SpecError
 
@@ -44,6 +44,19 @@ class Feature(BaseModel):
     labels: tuple[str, ...] | None = None
     optional: bool = False
 
+    @model_validator(mode="after")
+    def _shape_is_one_of_three(self) -> Feature:
+        if self.is_tensor and (min(self.tensor_shape) < 1 or self.dtype in ("string", "bytes")):
+            raise ValueError(f"a tensor holds numbers and is not empty; this is {self.dtype} of shape {self.shape}")
+        if self.shape and not self.is_list and not self.is_tensor:
+            raise ValueError(f"shape {self.shape} is neither (), (null,) for a list, nor all numbers for a tensor")
+        return self
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """The shape of a tensor; `()` for all else."""
+        return tuple(d for d in self.shape if d is not None)
+
     @property
     def is_list(self) -> bool:
         """Whether the number of values differs between examples."""
@@ -64,7 +77,7 @@ class Feature(BaseModel):
         """The type of its column in a record batch."""
         value = _ARROW_OF[self.dtype]
         if self.is_tensor:
-            return pa.fixed_shape_tensor(value, self.shape)
+            return pa.fixed_shape_tensor(value, self.tensor_shape)
         return pa.list_(value) if self.is_list else value
 
 
@@ -83,6 +96,11 @@ def feature_of_arrow(name: str, kind: pa.DataType) -> Feature:
         SpecError: no feature of a tf.train.Example holds this type without loss.
     """
     if isinstance(kind, pa.FixedShapeTensorType):
+        if kind.permutation not in (None, [*range(len(kind.shape))]):
+            raise SpecError(
+                f"feature {name!r} is a tensor stored in the order {kind.permutation} of its dimensions; "
+                "write it in row-major order, or leave it out of source.features"
+            )
         return Feature(dtype=_dtype_of_arrow(name, kind.value_type), shape=tuple(kind.shape))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return Feature(dtype=_dtype_of_arrow(name, kind.value_type), shape=(None,))

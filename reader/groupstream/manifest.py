@@ -8,24 +8,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from groupstream.errors import CorruptError
 from groupstream.features import Feature
 
 FORMAT_VERSION = 1
 
+# The one line of manifest.json that its checksum leaves out. Keys within objects are indented further.
+_CHECKSUM_LINE = re.compile(rb'^ "checksum": "([0-9a-f]{64})",\n', re.MULTILINE)
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """A later library may add fields; an older one reads past them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def _inner_path(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
+        raise ValueError(f"{path!r} does not lie in the folder of the version")
+    return path
 
 
 class StoredFile(_Part):
-    """A file of the version. `path` is relative to the version's folder."""
+    """A file of the version. `path` is relative to the version's folder, with forward slashes."""
 
-    path: str
+    path: Annotated[str, AfterValidator(_inner_path)]
     size_bytes: int
     crc32c: str = Field(description="8 hexadecimal digits")
     sha256: str = Field(description="64 hexadecimal digits")
@@ -129,7 +143,8 @@ class Manifest(_Part):
 
     def to_json(self) -> bytes:
         """The bytes of manifest.json. They carry a checksum of their own."""
-        return _with_checksum(self.model_dump(mode="json", exclude_defaults=False))
+        fields = self.model_dump(mode="json")
+        return canonical_json({**fields, "checksum": hashlib.sha256(canonical_json(fields)).hexdigest()})
 
     @classmethod
     def from_json(cls, data: bytes, where: str) -> Manifest:
@@ -139,10 +154,14 @@ class Manifest(_Part):
             CorruptError: not a manifest, changed since it was written, or of a newer format.
         """
         fields = _fields_of(data, where)
+        _refuse_changed(data, where)
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            raise CorruptError(f"{where} is not a manifest of format {FORMAT_VERSION}: {error}") from error
+            first = error.errors(include_url=False)[0]
+            raise CorruptError(
+                f"{where} is not a manifest of format {FORMAT_VERSION}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+            ) from error
 
 
 def canonical_json(value: Any) -> bytes:
@@ -150,24 +169,24 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _with_checksum(fields: dict[str, Any]) -> bytes:
-    checksum = hashlib.sha256(canonical_json(fields)).hexdigest()
-    return canonical_json({**fields, "checksum": checksum})
-
-
 def _fields_of(data: bytes, where: str) -> dict[str, Any]:
     try:
         fields = json.loads(data)
-        found = int(fields["format_version"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise CorruptError(f"{where} is not a groupstream manifest: {error}") from error
+    except ValueError:
+        fields = None
+    found = fields.get("format_version") if isinstance(fields, dict) else None
+    if not isinstance(found, int):
+        raise CorruptError(f"{where} is not a manifest: it is no JSON with a format_version. Pull the version again")
     if found > FORMAT_VERSION:
         raise CorruptError(
             f"{where} has format {found}, this library reads up to {FORMAT_VERSION}; upgrade with: pip install -U groupstream"
         )
-    fields.pop("checksum", None)
-    if _with_checksum(fields) != data:
+    return dict(fields)
+
+
+def _refuse_changed(data: bytes, where: str) -> None:
+    parts = _CHECKSUM_LINE.split(data)  # before, the checksum, after
+    if len(parts) != 3 or parts[1].decode() != hashlib.sha256(parts[0] + parts[2]).hexdigest():
         raise CorruptError(
             f"{where} was changed after it was written: its checksum does not match. Pull the version again"
         )
-    return dict(fields)

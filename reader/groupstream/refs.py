@@ -20,6 +20,9 @@ class Location(NamedTuple):
     store: Store
     folder: str  # relative to the root of the store
 
+    def __str__(self) -> str:
+        return f"{self.store.root}/{self.folder}"
+
 
 def default_root() -> str:
     """The folder that refs are looked up in: $GROUPSTREAM_ROOT, or ~/groupstream."""

@@ -95,11 +95,15 @@ def iter_record_blocks(
         where: names the file in errors.
         block_bytes: how much to read at once; a longer record is read whole.
     """
+    block_bytes = max(block_bytes, OVERHEAD_BYTES)
     position, end, want = start, start + length, block_bytes
     while position < end:
-        block = read(position, min(want, end - position))
+        asked = min(want, end - position)
+        block = read(position, asked)
         frames = find_frames(block)
         if frames.end == 0:
+            if len(block) < asked:  # the file ends here
+                raise CorruptError(_cut_record(f"{where}, byte {position}", 0, len(block)))
             want = _bytes_of_first_frame(block, f"{where}, byte {position}", end - position)
             continue
         yield unframe(block[: frames.end], f"{where}, byte {position}")
@@ -134,12 +138,12 @@ def _crcs_at(data: np.ndarray, positions: np.ndarray) -> np.ndarray:
 def _bytes_of_first_frame(block: bytes, where: str, available: int) -> int:
     """How much to read so that the first frame is whole. Its length is checked before it is believed."""
     if len(block) < OVERHEAD_BYTES:
-        raise CorruptError(_cut_record(where, 0, len(block)))
+        raise CorruptError(_cut_record(where, 0, available))
     length = np.frombuffer(block, _LENGTH, 1)
     if _masked(_crc32c_of_lengths(length)) != np.frombuffer(block, _CRC, 1, 8):
         raise CorruptError(_wrong_crc(where, "length", 0))
     needed = int(length[0]) + OVERHEAD_BYTES
-    if needed > available or needed <= len(block):
+    if needed > available:
         raise CorruptError(_cut_record(where, 0, available))
     return needed
 

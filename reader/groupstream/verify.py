@@ -44,11 +44,7 @@ def _verify_file(dataset: Dataset, file: StoredFile, on_bytes: Callable[[int], N
             on_bytes(len(block))
             yield block
 
-    try:
-        found = checksums(blocks())
-    except FileNotFoundError as error:
-        raise CorruptError(f"{dataset.location}/{file.path} is missing. Pull the version again") from error
-    for what, value in found.items():
+    for what, value in checksums(blocks()).items():
         if getattr(file, what) != value:
             raise CorruptError(
                 f"{dataset.location}/{file.path} has {what} {value}, its manifest says {getattr(file, what)}. "

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 from groupstream.manifest import Manifest
-
 from registry import Registry, RegistryError
 
 
 def write(url: str, start: Any, results: Any, manifests: list[Manifest], process_index: int) -> None:
     start.wait()
-    registry = Registry(url)
-    outcomes = [record(registry, manifest, process_index) for manifest in manifests]
-    registry.close()
-    results.put(outcomes)
+    try:
+        with closing(Registry(url)) as registry:
+            results.put([record(registry, manifest, process_index) for manifest in manifests])
+    except Exception as error:  # the test shows it, where a process that only died would let it wait
+        results.put([repr(error)])
 
 
 def record(registry: Registry, manifest: Manifest, process_index: int) -> str:

@@ -1,0 +1,68 @@
+"""A build killed at any moment: nothing half-written is visible, and the next build gives what an undisturbed one gives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import groupstream
+from groupstream.refs import published_versions
+from groupstream.stores import LocalStore
+from registry import Registry, default_registry_url
+from specs import Spec
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+BEFORE_THE_COMMIT = [
+    ("Partition", "START"),
+    ("Partition", "1"),
+    ("Check groups", "START"),
+    ("Draw the card", "START"),
+    ("Publish", "START"),
+    ("Publish", "1"),
+    ("Publish", "7"),  # all files, not the manifest
+]
+
+
+def kill(tmp_path: Path, environment: dict, fields: dict, stage: str, moment: str) -> None:
+    spec_file = tmp_path / "spec.json"
+    spec_file.write_text(json.dumps(fields))
+    command = [sys.executable, str(Path(__file__).with_name("killed_build.py")), str(spec_file), stage, moment]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == -9, f"the build was not killed at {stage} {moment}: {run.stderr[-2000:]}"
+
+
+def finish(fields: dict) -> tuple[bool, dict[str, bytes]]:
+    """Builds undisturbed; whether it built, and all files but the claim."""
+    from flows.build_dataset import build_dataset
+
+    result = build_dataset(Spec.model_validate(fields))
+    folder = Path(result.location)
+    files = (f for f in folder.rglob("*") if f.is_file() and f.name != "claim.json")
+    return result.built, {f.relative_to(folder).as_posix(): f.read_bytes() for f in files}
+
+
+def test_killed_at_every_stage_in_turn(tmp_path, with_server, process_environment, spec_fields, root):
+    for stage, moment in BEFORE_THE_COMMIT:
+        kill(tmp_path, process_environment, spec_fields, stage, moment)
+        assert published_versions(LocalStore(root), "small") == [], f"visible after {stage} {moment}"
+        with pytest.raises(groupstream.RefNotFoundError):
+            groupstream.open("small", str(root))
+    built, files = finish(spec_fields)
+    undisturbed = {**spec_fields, "publish": {**spec_fields["publish"], "root": str(tmp_path / "undisturbed")}}
+    assert built and files == finish(undisturbed)[1]
+    assert groupstream.open("small", str(root)).manifest.version == "1.0.0"
+    assert not list((root / ".staging").iterdir())
+
+
+def test_killed_after_the_commit_the_next_build_completes_the_record(tmp_path, with_server, process_environment, spec_fields, root):
+    kill(tmp_path, process_environment, spec_fields, "Register", "START")
+    registry = Registry(default_registry_url(str(root)))
+    assert [v.state for v in registry.versions("small")] == ["pending"]
+    built, _ = finish(spec_fields)
+    assert not built and [v.state for v in registry.versions("small")] == ["published"]
+    registry.close()
