@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.result import BuildResult
+from groupstream.manifest import Manifest
 from groupstream.refs import default_root
 from groupstream.stores import open_store
 from pipelines.staging import staging_area
@@ -29,15 +30,13 @@ def build_dataset(spec: Spec) -> BuildResult:
     """Builds a dataset as its spec says, or finds that this version exists."""
     stages = Stages()
     store = open_store(spec.publish.root or default_root())
-    with stages("Locate"):
-        plan = locate(spec)
-    with recorded_run(plan, default_registry_url(store.root), stages) as run:
-        if found := find_built(plan, store):
-            run.unchanged(found.manifest, found.location)
-            return BuildResult(
-                manifest=found.manifest, location=found.location, built=False, stage_seconds=stages.seconds
-            )
-        with staging_area(Path(store.root)) as staging:
+    with staging_area(Path(store.root)) as staging:  # first, so that a root that cannot be written is refused at once
+        with stages("Locate"):
+            plan = locate(spec)
+        with recorded_run(plan, default_registry_url(store.root), stages) as run:
+            if found := find_built(plan, store):
+                run.unchanged(found.manifest, found.location)
+                return _result(found.manifest, found.location, stages, built=False)
             with stages("Partition"):
                 partitioned = partition(plan, staging)
             with stages("Check groups"):
@@ -45,11 +44,16 @@ def build_dataset(spec: Spec) -> BuildResult:
             with stages("Draw the card"):
                 number = claim(plan, store, run.claim())
                 version = describe(plan, partitioned, checks, number)
-            folder, location = f"{spec.name}/{number}", f"{store.root}/{spec.name}/{number}"
+            folder = f"{spec.name}/{number}"
+            location = f"{store.root}/{folder}"
             run.reserved(version.manifest, location)
             with stages("Publish"):
                 publish(version, store, folder)
             with stages("Register"):
                 register(run, version.manifest, location)
     show_version(version.manifest, location)
-    return BuildResult(manifest=version.manifest, location=location, built=True, stage_seconds=stages.seconds)
+    return _result(version.manifest, location, stages, built=True)
+
+
+def _result(manifest: Manifest, location: str, stages: Stages, *, built: bool) -> BuildResult:
+    return BuildResult(manifest=manifest, location=location, built=built, stage_seconds=stages.seconds)

@@ -81,6 +81,7 @@ class RunWriter:
         self._text_features = text_features
         self._seed = seed
         self._memory_bytes = memory_bytes
+        self._continues_at: tuple[int, int] | None = None
         self._clear()
 
     def add(self, batch: Batch) -> Run | None:
@@ -114,7 +115,7 @@ class RunWriter:
         self._groups: dict[bytes, int] = {}
         self._num_bytes = 0
         self._num_stretches = 0
-        self._continues_at: tuple[int, int] | None = None
+        self._continues_at = None
 
     def _buffer(self, batch: Batch) -> _Buffered:
         records = encode_examples(batch.columns, self._features) if batch.records is None else batch.records

@@ -1,11 +1,11 @@
 """groupstream: datasets whose examples belong to groups.
 
-    import groupstream
+import groupstream
 
-    dataset = groupstream.open("stdlib@latest")
-    for group in dataset["train"]:
-        print(group.name, group.num_examples)
-    table = dataset["train"].group("json").table()
+dataset = groupstream.open("stdlib@latest")
+for group in dataset["train"]:
+    print(group.name, group.num_examples)
+table = dataset["train"].group("json").table()
 """
 
 from __future__ import annotations

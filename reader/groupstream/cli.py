@@ -11,6 +11,7 @@ from importlib import metadata
 import typer
 
 from groupstream.commands import head, info, ls, verify
+from groupstream.commands.printing import visible
 from groupstream.errors import GroupstreamError
 
 PLATFORM_COMMANDS = ("build",)  # named here only to say what to install where they are missing
@@ -41,22 +42,24 @@ def _options(
 
 def main() -> None:
     """Runs the command: 0 done, 1 the data or the run is bad, 2 wrong usage."""
-    arguments = sys.argv[1:]
     app = make_app()
     known = {command.name for command in app.registered_commands}
-    if arguments and arguments[0] in PLATFORM_COMMANDS and arguments[0] not in known:
+    wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    if wanted in PLATFORM_COMMANDS and wanted not in known:
         _fail(
-            f"groupstream {arguments[0]} comes with the platform, which is not installed here: see its README",
+            f"groupstream {wanted} comes with the platform, which is not installed here; "
+            "install groupstream-platform from its repository (see README.md there)",
             2,
         )
     try:
         app()
-    except GroupstreamError as error:
-        if "--debug" in arguments:
+    except (GroupstreamError, OSError) as error:
+        if "--debug" in sys.argv:
             raise
-        _fail(str(error), error.exit_code)
+        _fail(str(error), getattr(error, "exit_code", 1))
 
 
 def _fail(message: str, exit_code: int) -> None:
-    typer.echo(f"error: {message}", err=True)
+    """One line, whatever the message quotes."""
+    typer.echo(f"error: {' '.join(visible(message).split())}", err=True)
     raise SystemExit(exit_code)

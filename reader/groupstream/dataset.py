@@ -131,9 +131,10 @@ class Split:
         """
         row = self._find(_as_bytes(group_id))
         if row is None:
-            first = next((repr(group.name) for group in self), "none")
+            ref = self._manifest.ref
             raise UnknownKeyError(
-                f"{self._manifest.ref} has no group {group_id!r} in split {self.name}; the first is {first}"
+                f"{ref} has no group {group_id!r} in split {self.name}; "
+                f"see some with: groupstream head {ref} --split {self.name}"
             )
         return self._group(row)
 
@@ -143,7 +144,8 @@ class Split:
         data = _read(self._location.store, f"{self._location.folder}/{file.path}")
         if (found := f"{google_crc32c.value(data):08x}") != file.crc32c:
             raise CorruptError(
-                f"{self._location}/{file.path} has crc32c {found}, its manifest says {file.crc32c}. Pull the version again"
+                f"{self._location}/{file.path} has crc32c {found}, its manifest says {file.crc32c}. "
+                "Pull the version again"
             )
         return pq.ParquetFile(pa.BufferReader(data))
 

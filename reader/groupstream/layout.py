@@ -1,12 +1,12 @@
 """The names of the files of a version.
 
-    <root>/<dataset>/<version>/
-        claim.json                        first: which build writes this version
-        train-00000-of-00002.tfrecord     the examples, those of a group adjacent
-        train.groups.parquet              one row per group
-        features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
-        report/                           the dataset card
-        manifest.json                     last: this is the commit
+<root>/<dataset>/<version>/
+    claim.json                        first: which build writes this version
+    train-00000-of-00002.tfrecord     the examples, those of a group adjacent
+    train.groups.parquet              one row per group
+    features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
+    report/                           the dataset card
+    manifest.json                     last: this is the commit
 """
 
 from __future__ import annotations

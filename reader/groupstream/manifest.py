@@ -159,8 +159,9 @@ class Manifest(_Part):
             return cls.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"]))
             raise CorruptError(
-                f"{where} is not a manifest of format {FORMAT_VERSION}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+                f"{where} is not a manifest of format {FORMAT_VERSION}: {field}: {first['msg']}"
             ) from error
 
 
@@ -179,7 +180,8 @@ def _fields_of(data: bytes, where: str) -> dict[str, Any]:
         raise CorruptError(f"{where} is not a manifest: it is no JSON with a format_version. Pull the version again")
     if found > FORMAT_VERSION:
         raise CorruptError(
-            f"{where} has format {found}, this library reads up to {FORMAT_VERSION}; upgrade with: pip install -U groupstream"
+            f"{where} has format {found}, this library reads up to {FORMAT_VERSION}; "
+            "upgrade with: pip install -U groupstream"
         )
     return dict(fields)
 

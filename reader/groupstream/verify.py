@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyarrow as pa
 
+from groupstream.binary import byte_lengths
 from groupstream.commit import checksums
-from groupstream.dataset import Dataset, Split
+from groupstream.dataset import Dataset, Group, Split
 from groupstream.errors import CorruptError
 from groupstream.example_decoding import decode_examples
-from groupstream.features import Feature
+from groupstream.features import Feature, Features
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import statistics_of
 from groupstream.manifest import StoredFile
@@ -33,7 +34,8 @@ def verify(dataset: Dataset, on_bytes: Callable[[int], None] = lambda size: None
     """
     for file in dataset.manifest.all_files():
         _verify_file(dataset, file, on_bytes)
-    return sum(_verify_split(split) for split in dataset.values())
+    group_id = {dataset.manifest.group_feature: Feature(dtype="bytes", optional=True)}
+    return sum(_verify_split(split, group_id) for split in dataset.values())
 
 
 def _verify_file(dataset: Dataset, file: StoredFile, on_bytes: Callable[[int], None]) -> None:
@@ -52,13 +54,13 @@ def _verify_file(dataset: Dataset, file: StoredFile, on_bytes: Callable[[int], N
             )
 
 
-def _verify_split(split: Split) -> int:
+def _verify_split(split: Split, group_id: Features) -> int:
     table = split.group_table()
     if statistics_of(table) != split.info.statistics:
         raise CorruptError(f"the index of split {split.name} does not add up to the statistics of the manifest")
     _verify_order(split, table)
     _verify_places(split, table)
-    return sum(_verify_group(group.id, group.records()) for group in split)
+    return sum(_verify_group(group, group_id) for group in split)
 
 
 def _verify_order(split: Split, table: pa.Table) -> None:
@@ -81,13 +83,17 @@ def _verify_places(split: Split, table: pa.Table) -> None:
         starts = np.concatenate([[0], ends])[: len(rows)]
         if not np.array_equal(starts, rows["offset_bytes"].to_numpy()) or shard.size_bytes != ends.max(initial=0):
             raise CorruptError(f"the groups that the index places in {shard.path} do not fill it one after the other")
+        if (len(rows), rows["num_examples"].to_numpy().sum()) != (shard.num_groups, shard.num_examples):
+            raise CorruptError(f"the index has other counts of groups or examples for {shard.path} than the manifest")
 
 
-def _verify_group(group_id: bytes, blocks: Iterator[pa.LargeBinaryArray]) -> int:
-    examples = 0
-    for records in blocks:
-        found = decode_examples(records, {"group_id": Feature(dtype="bytes")}).column(0).unique().to_pylist()
-        if found != [group_id]:
-            raise CorruptError(f"examples of group {found} stand where the index places group {group_id!r}")
-        examples += len(records)
-    return examples
+def _verify_group(group: Group, group_id: Features) -> int:
+    num_bytes = 0
+    for records in group.records():
+        found = decode_examples(records, group_id).column(0).unique().to_pylist()
+        if found != [group.id]:
+            raise CorruptError(f"examples of group {found} stand where the index places group {group.id!r}")
+        num_bytes += byte_lengths(records).sum()
+    if num_bytes != group.num_bytes:
+        raise CorruptError(f"group {group.name!r} has {num_bytes:,} bytes, the index says {group.num_bytes:,}")
+    return group.num_examples

@@ -59,7 +59,9 @@ def test_killed_at_every_stage_in_turn(tmp_path, with_server, process_environmen
     assert not list((root / ".staging").iterdir())
 
 
-def test_killed_after_the_commit_the_next_build_completes_the_record(tmp_path, with_server, process_environment, spec_fields, root):
+def test_killed_after_the_commit_the_next_build_completes_the_record(
+    tmp_path, with_server, process_environment, spec_fields, root
+):
     kill(tmp_path, process_environment, spec_fields, "Register", "START")
     registry = Registry(default_registry_url(str(root)))
     assert [v.state for v in registry.versions("small")] == ["pending"]

@@ -51,7 +51,9 @@ def test_every_example_is_in_exactly_one_group(tmp_path, make_batches, features)
     expected = [
         (group, text, number)
         for b in batches
-        for group, text, number in zip(b.group_ids.to_pylist(), *map(pa.Array.to_pylist, b.columns.columns), strict=True)
+        for group, text, number in zip(
+            b.group_ids.to_pylist(), *map(pa.Array.to_pylist, b.columns.columns), strict=True
+        )
     ]
     assert sorted(found) == sorted(expected)
 

@@ -48,15 +48,21 @@ def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path, jsonl_source):
 
 
 def test_examples_without_a_group_are_refused_with_their_places(tmp_path, jsonl_source):
-    (jsonl_source / "part-1.jsonl").write_text('{"key": null, "text": "a"}\n{"key": "x", "text": "b"}\n{"key": "", "text": "c"}\n')
+    (jsonl_source / "part-1.jsonl").write_text(
+        '{"key": null, "text": "a"}\n{"key": "x", "text": "b"}\n{"key": "", "text": "c"}\n'
+    )
     spec = spec_for(jsonl_source, source={"kind": "jsonl", "paths": [f"{jsonl_source}/*"], "features": ["key", "text"]})
-    with pytest.raises(ExampleError, match=r"2 of 603 examples have no group.*part-1.jsonl row 1, part-1.jsonl row 3\)"):
+    with pytest.raises(
+        ExampleError, match=r"2 of 603 examples have no group.*part-1.jsonl row 1, part-1.jsonl row 3\)"
+    ):
         run(spec, tmp_path)
 
 
 @pytest.mark.parametrize(("missing", "out", "dropped"), [("drop", 601, {"no group": 2}), ("group", 603, {})])
 def test_examples_without_a_group_are_dropped_and_counted_or_grouped(tmp_path, jsonl_source, missing, out, dropped):
-    (jsonl_source / "part-1.jsonl").write_text('{"key": null, "text": "a"}\n{"key": "x", "text": "b"}\n{"key": "", "text": "c"}\n')
+    (jsonl_source / "part-1.jsonl").write_text(
+        '{"key": null, "text": "a"}\n{"key": "x", "text": "b"}\n{"key": "", "text": "c"}\n'
+    )
     source = {"kind": "jsonl", "paths": [f"{jsonl_source}/*"], "features": ["key", "text"]}
     partitioner = {"kind": "feature", "feature": "key", "missing": missing}
     result, _ = run(spec_for(jsonl_source, source=source, partitioner=partitioner), tmp_path)
@@ -72,7 +78,9 @@ def test_errors_of_workers_arrive_as_they_were_raised(tmp_path, jsonl_source, nu
 
 def test_examples_that_break_a_check_are_refused_or_counted(tmp_path, jsonl_source):
     checks = {"examples": {"row": {"max_value": 298}}}
-    with pytest.raises(CheckError, match=r"3 of 900 examples break a check, checks.max_rejected is 0: check row: max_value 298: 3 "):
+    with pytest.raises(
+        CheckError, match=r"3 of 900 examples break a check, checks.max_rejected is 0: check row: max_value 298: 3 "
+    ):
         run(spec_for(jsonl_source, checks=checks), tmp_path)
     result, _ = run(spec_for(jsonl_source, checks={**checks, "max_rejected": 3}), tmp_path)
     assert (result.counts.examples_out, result.counts.dropped) == (897, {"check row: max_value 298": 3})

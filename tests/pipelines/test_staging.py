@@ -40,7 +40,10 @@ def test_the_folder_goes_when_the_build_fails(tmp_path):
 
 def test_a_root_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(PublishError, match=r"cannot write to .*file: Not a directory.*publish.root"), staging_area(tmp_path / "file"):
+    with (
+        pytest.raises(PublishError, match=r"cannot write to .*file: Not a directory.*publish.root"),
+        staging_area(tmp_path / "file"),
+    ):
         pass
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from groupstream.commands.options import Json, Ref, Root, SplitName
+from groupstream.commands.printing import to_json, visible
 
 _SHOWN_CHARACTERS = 200
 
@@ -30,54 +31,34 @@ def head(
     from groupstream.dataset import open_dataset
 
     opened = open_dataset(ref, root)[split]
-    chosen = [_find(opened, group)] if group is not None else list(itertools.islice(opened, groups))
-    for one in chosen:
-        shown = [_readable(example) for example in itertools.islice(one.examples(), examples)]
-        if json:
-            import json as json_module
-
-            typer.echo(json_module.dumps({"group_id": one.name, "num_examples": one.num_examples, "examples": shown}))
-        else:
-            _print_group(one.name, one.num_examples, shown)
-
-
-def _find(split: Any, group: str) -> Any:
-    from groupstream.errors import RefNotFoundError
-
-    if group not in split:
-        raise RefNotFoundError(f"no group {group!r} in split {split.name}; the first is {next(iter(split)).name!r}")
-    return split.group(group)
+    chosen = [opened.group(group)] if group is not None else list(itertools.islice(opened, groups))
+    shown: list[dict[str, Any]] = [
+        {"group_id": g.name, "num_examples": g.num_examples, "examples": list(itertools.islice(g.examples(), examples))}
+        for g in chosen
+    ]
+    if json:
+        typer.echo(to_json(shown))
+    else:
+        for one in shown:
+            _print_group(**one)
 
 
-def _print_group(name: str, num_examples: int, examples: list[dict[str, Any]]) -> None:
+def _print_group(group_id: str, num_examples: int, examples: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    console.print(Text(f"{name}  ({num_examples:,} example{'s' * (num_examples != 1)})", "bold"))
+    console.print(Text(f"{visible(group_id)}  ({num_examples:,} example{'s' * (num_examples != 1)})", "bold"))
     for example in examples:
         table = Table.grid(padding=(0, 2))
         for feature, value in example.items():
-            text = " ".join(str(value).split())
+            text = " ".join(_readable(value).split())
             cut = f"{text[:_SHOWN_CHARACTERS]} ..." if len(text) > _SHOWN_CHARACTERS else text
-            table.add_row(Text(f"  {feature}", "dim"), Text(_visible(cut), overflow="fold"))
+            table.add_row(Text(f"  {visible(feature)}", "dim"), Text(visible(cut), overflow="fold"))
         console.print(table)
         console.print()
 
 
-def _readable(example: dict[str, Any]) -> dict[str, Any]:
-    return {name: _readable_value(value) for name, value in example.items()}
-
-
-def _readable_value(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value
-
-
-def _visible(text: str) -> str:
-    """Control characters as escapes, so that data cannot steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+def _readable(value: Any) -> str:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)

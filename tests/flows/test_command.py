@@ -1,0 +1,128 @@
+"""`groupstream build` as people type it: what it prints, and what it says to bad input."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import groupstream
+from groupstream.cli import main
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def command(with_server, root, tmp_path, monkeypatch, capsys):
+    """Runs `groupstream ARGUMENTS` in this process; exit code, standard output, standard error."""
+    monkeypatch.setenv("GROUPSTREAM_ROOT", str(root))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["groupstream", *arguments])
+        try:
+            main()
+        except SystemExit as ending:
+            code = ending.code or 0
+        else:
+            code = 0
+        return int(code), *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def spec_file(tmp_path, spec_fields) -> Path:
+    path = tmp_path / "spec.yaml"
+    del spec_fields["publish"]["root"]
+    path.write_text(yaml.safe_dump(spec_fields))
+    return path
+
+
+def test_build_ends_with_a_table_and_what_to_type_next(command, spec_file, root):
+    code, out, err = command("build", str(spec_file))
+    assert code == 0 and "small@1.0.0 is published" in out
+    for words in ("12", "train, 4 shards", "60 in, none dropped", "5 / 5 / 5 / 5", "partition", f"{root}/small/1.0.0"):
+        assert words in out
+    assert "✓ Partition" in err and "60 examples" in err
+    following = out.split("next: groupstream ")[1].split()
+    assert command(*following)[0] == 0
+    assert "exists already" in command("build", str(spec_file))[1]
+
+
+def test_build_as_json(command, spec_file):
+    code, out, _ = command("build", str(spec_file), "--json", "--set", "seed=3")
+    result = json.loads(out)
+    assert (code, result["built"], result["manifest"]["seed"]) == (0, True, 3)
+
+
+def truncate(path: Path) -> None:
+    whole = gzip.compress(path.read_bytes() * 50)
+    path.with_suffix(".jsonl.gz").write_bytes(whole[: len(whole) // 2])
+
+
+BAD_INPUT = {
+    "unknown key": (
+        ["--set", "partitioner.featur=key"],
+        2,
+        "partitioner.featur is not a key of a spec; did you mean feature?",
+    ),
+    "missing file": (["--set", "source.paths=[nothing*.jsonl]"], 1, "source path 'nothing*.jsonl' names no file"),
+    "feature that is not there": (
+        ["--set", "partitioner.feature=kez"],
+        2,
+        "names feature 'kez', which the source does not give; did you mean 'key'?",
+    ),
+    "null group key": (
+        ["--set", "source.paths=[nulls.jsonl]"],
+        1,
+        "1 of 2 examples have no group: feature 'key' gives none (nulls.jsonl row 2). Set partitioner.missing",
+    ),
+    "broken example": (
+        ["--set", "checks={examples: {text: {max_length: 5}}}"],
+        1,
+        "60 of 60 examples break a check, checks.max_rejected is 0: check text: max_length 5: 60 (source.jsonl row 1, ",
+    ),
+    "truncated gzip": (["--set", "source.paths=[source.jsonl.gz]"], 1, "cannot read source.jsonl.gz"),
+    "group over the limit": (
+        ["--set", "checks={groups: {max_examples: 4}}"],
+        1,
+        "examples per group: 5 to 5, the limit is at least 1, at most 4 ('k",
+    ),
+    "root that cannot be written": (["--root", "/proc/groupstream"], 1, "cannot write to /proc/groupstream"),
+    "no spec": (["--set", "name=Nö"], 2, "name is 'Nö': use lower-case letters"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_gives_one_clear_line_and_publishes_nothing(command, spec_file, root, tmp_path, case):
+    (tmp_path / "nulls.jsonl").write_text('{"key": "a", "text": "b"}\n{"key": null, "text": "c"}\n')
+    truncate(tmp_path / "source.jsonl")
+    arguments, exit_code, words = BAD_INPUT[case]
+    code, out, err = command("build", str(spec_file), *arguments)
+    lines = [line for line in err.splitlines() if "error" in line.lower()]
+    assert (code, out, len(lines)) == (exit_code, "", 1), err
+    assert lines[0].startswith("error: ") and words in lines[0] and "Traceback" not in err
+    assert command("ls")[1] == "" and not list(root.glob("*/*"))
+
+
+def test_works_without_a_server(tmp_path, root, spec_fields):
+    """A new machine: no server, no database of Prefect yet."""
+    from os import environ
+
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(yaml.safe_dump(spec_fields))
+    kept = {k: v for k, v in environ.items() if not k.startswith("PREFECT_")}
+    command = [str(Path(sys.executable).with_name("groupstream")), "build", str(spec)]
+    run = subprocess.run(
+        command, env=kept | {"PREFECT_HOME": str(tmp_path / "home")}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert groupstream.open("small", str(root))["train"].num_groups == 12
+    assert all("✓" in line for line in run.stderr.splitlines() if line.strip()), "only the stages are shown"
