@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv
@@ -14,9 +15,8 @@ from pydantic import ConfigDict, Field
 
 from groupstream import SourceError
 from groupstream.features import Features
-from sources.files import FileSource, opened, unreadable
-from sources.selection import conform, selected_features
-from sources.source import Piece, SourceBatch
+from sources.files import FileSource, not_utf8, opened, unreadable
+from sources.selection import refuse_new_features, selected_features
 
 _BLOCK_BYTES = 8 << 20
 
@@ -24,8 +24,9 @@ _BLOCK_BYTES = 8 << 20
 class CommaSeparated(FileSource):
     """CSV files with a header line. A piece is a file.
 
-    Quoted fields may hold newlines; a byte order mark is skipped. Every feature is text unless source.features gives
-    it a type: types are never guessed from the values, since the first file may not show what the last one holds.
+    Quoted fields may hold newlines; a byte order mark is skipped, and so are empty lines. Every feature is text unless
+    source.features gives it a type: types are never guessed from the values, since the first file may not show what
+    the last one holds.
     """
 
     model_config = ConfigDict(title="CSV")
@@ -33,7 +34,7 @@ class CommaSeparated(FileSource):
     kind: Literal["csv"] = "csv"
     delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between two fields.")
     max_row_bytes: int = Field(
-        _BLOCK_BYTES, ge=1 << 10, description="The longest row, newlines inside its fields included."
+        _BLOCK_BYTES, ge=1 << 10, le=1 << 30, description="The longest row, newlines inside its fields included."
     )
 
     def available_features(self) -> Features:
@@ -41,34 +42,70 @@ class CommaSeparated(FileSource):
         names = self._header(self.files()[0])
         return selected_features(self.features, pa.schema([(name, pa.string()) for name in names]))
 
-    def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
-        """See `Source.read`."""
-        row = 0
-        for batch in self._read_blocks(piece.part):
-            yield SourceBatch(conform(batch, features, f"{piece.label}, row {row + 1}"))
-            row += len(batch)
+    def read_file(self, file: Path, features: Features) -> Iterator[pa.RecordBatch]:
+        """See `FileSource.read_file`."""
+        names = self._header(file)
+        if self.features is None:
+            refuse_new_features(names, features, f"{file}, header")
+        bad_rows: list[Any] = []  # the first, as pyarrow found it
 
-    def _read_blocks(self, file: Path) -> Iterator[pa.RecordBatch]:
-        types = dict.fromkeys(self._header(file), pa.string())
+        def refuse(row: Any) -> str:
+            bad_rows.append(row)
+            return "error"
+
         with opened(file) as stream:
             try:
                 yield from pa.csv.open_csv(
                     stream,
-                    pa.csv.ReadOptions(block_size=self.max_row_bytes),
-                    pa.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
-                    pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+                    # One thread, as fast as two here: with more, pyarrow does not know the number of a bad row.
+                    pa.csv.ReadOptions(block_size=self.max_row_bytes, use_threads=False),
+                    pa.csv.ParseOptions(
+                        delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
+                    ),
+                    pa.csv.ConvertOptions(
+                        include_columns=[name for name in features if name in names],
+                        column_types=dict.fromkeys(names, pa.string()),
+                        strings_can_be_null=False,
+                        check_utf8=False,  # `conform` looks, and knows the row
+                    ),
                 )
             except pa.ArrowInvalid as error:
-                raise SourceError(unreadable(file, error)) from error
+                if "Empty CSV" not in str(error):  # it is: the header ends the file, without a newline
+                    raise SourceError(self._explain(file, error, bad_rows)) from error
+
+    def _explain(self, file: Path, error: pa.ArrowInvalid, bad_rows: list[Any]) -> str:
+        if bad_rows:
+            row = bad_rows[0]
+            return (
+                f"{file}, row {row.number - 1}: {row.actual_columns} fields where the header has {row.expected_columns}: "
+                f"{row.text[:80]!r}. Mend the row; a field with a {self.delimiter!r} or a newline stands in double quotes"
+            )
+        if "straddling" in str(error):
+            return f"{file}: {_TOO_LONG.format('a row', self.max_row_bytes)}"
+        return unreadable(file, error)
 
     def _header(self, file: Path) -> list[str]:
         with opened(file) as stream:
-            text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-            names = next(csv.reader(text, delimiter=self.delimiter), [])
+            text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+            lines = io.StringIO(text.read(self.max_row_bytes), newline="")
             text.detach()
-        if not names or len(set(names)) < len(names):
-            what = "names a column twice" if names else "is missing"
-            raise SourceError(
-                f"{file}: the header line {what}: {','.join(names)!r}. Give each column a name of its own"
-            )
+        try:
+            names = next(csv.reader(lines, delimiter=self.delimiter, strict=True), [])
+        except csv.Error as error:
+            raise SourceError(f"{file}: the header line is broken: {error}. Mend it, or source.delimiter") from error
+        if lines.tell() >= self.max_row_bytes:
+            raise SourceError(f"{file}: {_TOO_LONG.format('the header line', self.max_row_bytes)}")
+        _refuse_bad_names(names, file)
         return names
+
+
+_TOO_LONG = "{} is longer than source.max_row_bytes, {:,} bytes; raise that, or look for a double quote never closed"
+
+
+def _refuse_bad_names(names: list[str], file: Path) -> None:
+    if not names:
+        raise SourceError(f"{file} has no header line. Write the names of the columns into its first line")
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise SourceError(f"{file}: the header names {twice[0]!r} twice. Give each column a name of its own")
+    if any("\udc80" <= letter <= "\udcff" for letter in "".join(names)):
+        raise SourceError(not_utf8(f"{file}: the header line"))
