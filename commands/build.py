@@ -30,8 +30,7 @@ def build(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Build a dataset and publish it as a version; do nothing if that version exists."""
-    for name, value in _PREFECT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
+    _prepare_prefect()
     from rich.console import Console
 
     from specs import load_spec
@@ -49,3 +48,11 @@ def build(
         typer.echo(result.model_dump_json(indent=2))
     else:
         show_result(Console(), result)
+
+
+def _prepare_prefect() -> None:
+    """Settings that must stand before Prefect is imported. Its home must exist, or its server never starts."""
+    for name, value in _PREFECT_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    home.mkdir(parents=True, exist_ok=True)

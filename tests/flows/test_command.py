@@ -121,7 +121,7 @@ def test_works_without_a_server(tmp_path, root, spec_fields):
     kept = {k: v for k, v in environ.items() if not k.startswith("PREFECT_")}
     command = [str(Path(sys.executable).with_name("groupstream")), "build", str(spec)]
     run = subprocess.run(
-        command, env=kept | {"PREFECT_HOME": str(tmp_path / "home")}, capture_output=True, text=True, check=False
+        command, env=kept | {"PREFECT_HOME": str(tmp_path / "not" / "there" / "yet")}, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
     assert groupstream.open("small", str(root))["train"].num_groups == 12
