@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -9,6 +13,7 @@ from rich.text import Text
 
 from cards import format_bytes
 from flows.result import BuildResult
+from groupstream.refs import DEFAULT_ROOT
 
 
 class TerminalReporter:
@@ -68,7 +73,7 @@ def show_result(console: Console, result: BuildResult) -> None:
     console.print(table)
     console.print(Text(f"in {result.location}"), soft_wrap=True)
     console.print(Text(f"card: {result.location}/report/card.html"), soft_wrap=True)
-    console.print(Text(f"next: groupstream head {_ref(result)}"), soft_wrap=True)
+    console.print(Text(f"next: {_next_command(result)}"), soft_wrap=True)
 
 
 def _dropped(result: BuildResult) -> str:
@@ -76,8 +81,12 @@ def _dropped(result: BuildResult) -> str:
     return ", ".join(f"{count:,} dropped ({reason})" for reason, count in dropped.items()) or "none dropped"
 
 
-def _ref(result: BuildResult) -> str:
-    """The ref, or the folder where the ref would be looked up elsewhere."""
-    from groupstream.refs import default_root
-
-    return result.manifest.ref if result.location.startswith(f"{default_root()}/") else result.location
+def _next_command(result: BuildResult) -> str:
+    """What to type to see examples, from where the person is and whatever their shell knows."""
+    location = Path(result.location)
+    if location.is_relative_to(Path(DEFAULT_ROOT).expanduser()):
+        ref = result.manifest.ref
+    else:
+        ref = str(location.relative_to(Path.cwd()) if location.is_relative_to(Path.cwd()) else location)
+    command = "groupstream" if shutil.which("groupstream") else sys.argv[0]
+    return f"{command} head {ref}"

@@ -1,0 +1,105 @@
+"""Real datasets, from their files to groups read back: every example is there once, with the values of the file."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+import groupstream
+from groupstream.verify import verify
+from partitioners.url_host import host_of
+from specs import load_spec
+
+pytestmark = [pytest.mark.integration, pytest.mark.shared_data]
+
+SPECS = Path(__file__).parents[1] / "shared_specs"
+
+
+@pytest.fixture
+def built(with_server, shared_data, root, monkeypatch):
+    """Builds one of the specs in tests/shared_specs; the split that came of it."""
+    from flows.build_dataset import build_dataset
+
+    def build(name: str, *settings: str):
+        monkeypatch.chdir(shared_data(name))
+        spec = load_spec(SPECS / f"{name}.yaml", [f"publish.root={root}", *settings])
+        dataset = groupstream.open(build_dataset(spec).location)
+        assert verify(dataset) == dataset["train"].num_examples
+        return dataset["train"]
+
+    return build
+
+
+def grouped(split) -> Iterator[tuple[str, dict]]:
+    return ((group.name, example) for group in split for example in group.examples())
+
+
+def csv_rows(folder: Path) -> list[dict[str, str]]:
+    rows = []
+    for file in sorted(folder.rglob("*.csv")):
+        with open(file, encoding="utf-8-sig", newline="") as text:
+            rows += list(csv.DictReader(text))
+    return rows
+
+
+def as_counter(rows) -> Counter:
+    return Counter(tuple(sorted(row.items())) for row in rows)
+
+
+def test_news_by_host(built, shared_data):
+    split = built("news_abp")
+    lines = gzip.decompress((shared_data("news_abp") / "articles_sample20.jsonl.gz").read_bytes()).splitlines()
+    expected = Counter((host_of(row["url"]), row["content_original"]) for row in map(orjson.loads, lines))
+    assert (split.num_groups, split.num_examples) == (242, 7_488)
+    assert Counter((name, row["content_original"]) for name, row in grouped(split)) == expected
+
+
+def test_articles_by_title(built):
+    split = built("wiki_en2015")
+    assert (split.num_groups, split.num_examples) == (2_261, 2_261)
+    assert all(name == row["title"] for name, row in grouped(split))
+    assert "Anarchism is a political philosophy" in next(split.group("Anarchism").examples())["text"]
+
+
+def test_posts_by_author(built, shared_data):
+    split = built("hn_posts")
+    assert (split.num_groups, split.num_examples) == (10_382, 20_100)
+    assert as_counter(row for _, row in grouped(split)) == as_counter(csv_rows(shared_data("hn_posts")))
+    assert all(name == row["author"] for name, row in grouped(split))
+
+
+def test_posts_without_a_url_have_no_host(built):
+    by_host = ("partitioner.kind=url_host", "partitioner.feature=url")
+    with pytest.raises(groupstream.ExampleError, match=r"2,440 of 20,100 examples have no group: feature 'url' gives none"):
+        built("hn_posts", *by_host)
+    split = built("hn_posts", *by_host, "partitioner.missing=drop", "publish.version=2.0.0")
+    assert split.num_examples == 17_660
+
+
+def test_digits_pixel_for_pixel(built, shared_data):
+    split = built("mnist_idx")
+    assert (split.num_groups, split.num_examples) == (10, 70_000)
+    folder = shared_data("mnist_idx")
+    images, labels = [], []
+    for part in ("t10k", "train"):
+        images.append(np.frombuffer(gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())[16:], "u1"))
+        labels.append(np.frombuffer(gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())[8:], "u1"))
+    pixels, digits = np.concatenate(images).reshape(-1, 28, 28, 1), np.concatenate(labels)
+    for digit in range(10):  # within a group, examples stand in source order
+        column = split.group(str(digit)).table()["image"].combine_chunks()
+        np.testing.assert_array_equal(column.to_numpy_ndarray(), pixels[digits == digit])
+
+
+def test_posts_by_domain(built, shared_data):
+    split = built("web_reddit", "runner.num_workers=2", "publish.shard_bytes=10000000")
+    assert (split.num_groups, split.num_examples, len(split.info.shards)) == (5_771, 63_871, 6)
+    assert as_counter(row for _, row in grouped(split)) == as_counter(csv_rows(shared_data("web_reddit")))
+    assert all(name == row["domain"] for name, row in itertools.islice(grouped(split), 5_000))
