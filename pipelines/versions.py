@@ -40,15 +40,13 @@ class Version:
 
 def find_built(plan: Plan, store: Store) -> str | None:
     """The published version that this plan would build again, the newest of them."""
-    name = plan.spec.name
-    for version in reversed(published_versions(store, name)):
-        if read_claim(store, f"{name}/{version}").get("digest") == plan.digest:
-            return version
-    return None
+    return _built_among(published_versions(store, plan.spec.name), plan, store)
 
 
 def claim_number(plan: Plan, store: Store, run: Mapping[str, str]) -> str:
     """Claims the number of the new version: the one of the spec, or the next major one that no other build has.
+
+    Two builds of one plan at once get the same number: they write the same bytes.
 
     Raises:
         ConflictError: another build has the number of the spec.
@@ -62,10 +60,17 @@ def claim_number(plan: Plan, store: Store, run: Mapping[str, str]) -> str:
             )
         return wanted
     published = published_versions(store, name)
+    if built := _built_among(published, plan, store):  # by another run, since this one looked
+        return built
     major = version_key(published[-1])[0] + 1 if published else 1
     while not claim_version(store, f"{name}/{major}.0.0", plan.digest, run):
         major += 1
     return f"{major}.0.0"
+
+
+def _built_among(published: list[str], plan: Plan, store: Store) -> str | None:
+    claims = {version: read_claim(store, f"{plan.spec.name}/{version}") for version in published}
+    return next((v for v in reversed(published) if claims[v].get("digest") == plan.digest), None)
 
 
 def describe_version(plan: Plan, partitioned: Partitioned, checks: list[CheckResult], version: str) -> Version:
