@@ -92,6 +92,7 @@ def _reconcile(tally: Tally, shards: list[MergedShard]) -> Counts:
     if counts.examples_in != counts.examples_out + tally.num_dropped:
         raise CorruptError(
             f"{counts.examples_in:,} examples were read, {counts.examples_out:,} written and "
-            f"{tally.num_dropped:,} dropped: some were lost on the way, so nothing is published. Run the build again, and report it if it stays"
+            f"{tally.num_dropped:,} dropped: some were lost on the way, so nothing is published. "
+            "Run the build again, and report it if it stays"
         )
     return counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import sys
 
@@ -11,9 +12,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from groupstream import GroupstreamError, WorkerError, errors
 from pipelines.plan import Plan
 from pipelines.staging import StagingArea
 from pipelines.transforms import PartitionExamples
+
+_ERROR = re.compile(r"groupstream\.errors\.(\w+): (.+?)(?: \[while running '[^']*'\])?$", re.MULTILINE)
 
 
 def run_pipeline(plan: Plan, staging: StagingArea) -> None:
@@ -24,6 +28,7 @@ def run_pipeline(plan: Plan, staging: StagingArea) -> None:
 
     Raises:
         GroupstreamError: what a worker raised.
+        WorkerError: a worker process ended on its own.
     """
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     num_workers = plan.spec.runner.num_workers
@@ -33,9 +38,23 @@ def run_pipeline(plan: Plan, staging: StagingArea) -> None:
         with beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options) as pipeline:
             _ = pipeline | "Pieces" >> beam.Create(plan.pieces) | PartitionExamples(plan, staging)
     except Exception as error:
-        if recorded := staging.recorded_error():
-            raise recorded from error
+        if ours := _error_of_ours(error):
+            raise ours from error
+        if "Channel closed prematurely" in str(error):
+            raise WorkerError(
+                f"one of {num_workers} worker processes ended before its work was done, maybe killed for its memory. "
+                "Build again, with a smaller runner.memory_bytes or fewer runner.num_workers if it stays"
+            ) from error
         raise
+
+
+def _error_of_ours(error: Exception) -> GroupstreamError | None:
+    """The error that a worker raised, out of the text that Beam makes of it."""
+    found = _ERROR.findall(f"{type(error).__module__}.{type(error).__name__}: {error}")
+    if not found:
+        return None
+    kind, message = found[-1]  # the last line of a traceback is the error itself
+    return getattr(errors, kind)(message)
 
 
 def _worker_processes(staging: StagingArea) -> SubprocessSDKEnvironment:

@@ -7,7 +7,6 @@ whose lock is free belongs to a build that died; the next build sweeps it away.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import uuid
@@ -16,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import groupstream
-from groupstream import GroupstreamError, PublishError
+from groupstream import PublishError
 from groupstream.layout import STAGING
 
 _PREFIX = "build-"
-_PARTS = ("runs", "shards", "progress", "errors")
+_PARTS = ("runs", "shards", "progress")
 _LOCK = "lock"
 
 
@@ -47,22 +45,19 @@ class StagingArea:
         return self.folder / "progress"
 
     @contextmanager
-    def errors_recorded(self) -> Iterator[None]:
-        """Keeps the message of an error of ours, which Beam would bury in a traceback of its own."""
+    def explaining_errors(self) -> Iterator[None]:
+        """An error of the disk becomes one that says what to do.
+
+        Raises:
+            PublishError: the staging area cannot be written.
+        """
         try:
             yield
-        except (GroupstreamError, OSError) as error:
-            record = {"type": type(error).__name__, "message": str(error)}
-            (self.folder / "errors" / f"{uuid.uuid4().hex}.json").write_text(json.dumps(record))
-            raise
-
-    def recorded_error(self) -> GroupstreamError | None:
-        """The first of the errors that were kept, by message, so that it is the same on any number of workers."""
-        records = [json.loads(path.read_text()) for path in (self.folder / "errors").glob("*.json")]
-        if not records:
-            return None
-        first = min(records, key=lambda record: str(record["message"]))
-        return getattr(groupstream, first["type"], PublishError)(first["message"])
+        except OSError as error:
+            raise PublishError(
+                f"cannot write to the staging area {self.folder}: {error.strerror or error}. A build needs room for "
+                "about twice its examples there: make room, or choose another folder with publish.root"
+            ) from error
 
 
 @contextmanager

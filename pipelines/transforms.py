@@ -63,7 +63,7 @@ class ReadPieces(beam.DoFn):
 
     def process(self, piece: Piece) -> Iterator[Batch]:
         """See `beam.DoFn.process`."""
-        with self._staging.errors_recorded():
+        with self._staging.explaining_errors():
             for batch in read_batches(self._plan.spec.source, self._plan.features, self._plan.needed, piece):
                 self._progress.add(examples=batch.tally.examples_in)
                 yield batch
@@ -86,13 +86,13 @@ class SpillRuns(beam.DoFn):
 
     def process(self, batch: Batch) -> Iterable[Run]:
         """See `beam.DoFn.process`."""
-        with self._staging.errors_recorded():
+        with self._staging.explaining_errors():
             run = self._writer.add(batch)
         return [run] if run else []
 
     def finish_bundle(self) -> Iterable[WindowedValue]:
         """See `beam.DoFn.finish_bundle`."""
-        with self._staging.errors_recorded():
+        with self._staging.explaining_errors():
             run = self._writer.flush()
         window = GlobalWindow()
         return [WindowedValue(run, window.max_timestamp(), [window])] if run else []
@@ -110,7 +110,7 @@ class MergeRuns(beam.DoFn):
 
     def process(self, shard: tuple[int, int], runs: Sequence[Run]) -> None:
         """See `beam.DoFn.process`."""
-        with self._staging.errors_recorded():
+        with self._staging.explaining_errors():
             write_merged_shard(self._staging, merge_shard(self._staging.shards, runs, *shard))
         self._progress.add(shards=1)
 

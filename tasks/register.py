@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from prefect import task
@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 
 from groupstream.manifest import Manifest
 from pipelines.plan import Plan
-from registry import Registry
+from registry import Registry, RegistryError
 from tasks.reporting import Stages
 
 
@@ -59,7 +59,8 @@ def recorded_run(plan: Plan, registry_url: str, stages: Stages) -> Iterator[Reco
         try:
             yield run
         except BaseException as error:
-            run.failed(error)
+            with suppress(RegistryError):  # the error of the build matters more than its record
+                run.failed(error)
             raise
     finally:
         registry.close()

@@ -31,6 +31,7 @@ from groupstream.errors import (
     SpecError,
     UnknownKeyError,
     UsageError,
+    WorkerError,
 )
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ __all__ = [
     "Split",
     "UnknownKeyError",
     "UsageError",
+    "WorkerError",
     "open",
 ]
 

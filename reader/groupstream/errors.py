@@ -7,6 +7,7 @@
     │   └── UnknownKeyError     a split or group that the version does not have; a KeyError too
     ├── SourceError             the base dataset cannot be read
     ├── ExampleError            an example that breaks what the spec or the format says of it
+    ├── WorkerError             a process of a build ended before its work was done
     ├── CheckError              a check of the spec failed; nothing is published
     ├── PublishError            a version cannot be written
     │   └── ConflictError       another run has written, or is writing, this version
@@ -48,6 +49,10 @@ class SourceError(GroupstreamError):
 
 class ExampleError(GroupstreamError):
     """An example that breaks what the spec or the format says of it."""
+
+
+class WorkerError(GroupstreamError):
+    """A process of a build ended before its work was done."""
 
 
 class CheckError(GroupstreamError):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from groupstream import PublishError, SourceError
+from groupstream import PublishError
 from pipelines.staging import staging_area, sweep_abandoned
 
 HOLD = """
@@ -56,11 +57,12 @@ def test_a_read_only_root_is_refused(tmp_path):
     assert "PublishError: cannot write to" in run.stderr and "Permission denied" in run.stderr
 
 
-def test_the_first_error_of_the_workers_is_told(tmp_path):
-    with staging_area(tmp_path) as staging:
-        assert staging.recorded_error() is None
-        for message in ("b.csv is cut short", "a.csv is cut short"):
-            with pytest.raises(SourceError), staging.errors_recorded():
-                raise SourceError(message)
-        error = staging.recorded_error()
-    assert isinstance(error, SourceError) and str(error) == "a.csv is cut short"
+def test_errors_of_the_disk_say_what_to_do(tmp_path):
+    with (
+        staging_area(tmp_path) as staging,
+        pytest.raises(
+            PublishError, match=r"cannot write to the staging area .*: No space left on device. .*publish.root"
+        ),
+        staging.explaining_errors(),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

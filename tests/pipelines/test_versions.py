@@ -68,6 +68,7 @@ def test_digest_follows_content_not_place(make, jsonl_source, tmp_path):
     jsonl_source.rename(tmp_path / "moved")
     moved = {"kind": "jsonl", "paths": [f"{tmp_path}/moved/*"]}
     assert make(source=moved).digest == plain
-    (tmp_path / "moved" / "part-0.jsonl").open("a").write('{"key": "k", "text": "t", "file": 0, "row": 0}\n')
+    changed = tmp_path / "moved" / "part-0.jsonl"
+    changed.write_text(changed.read_text() + '{"key": "k", "text": "t", "file": 0, "row": 0}\n')
     assert make(source=moved).digest != plain
     assert len({make(source=moved, seed=s).digest for s in range(3)}) == 3
