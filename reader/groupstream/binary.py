@@ -6,8 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_EMPTY = pa.scalar(b"", pa.large_binary())
-
 
 def binary_array(data: bytes | pa.Buffer | np.ndarray, lengths: np.ndarray) -> pa.LargeBinaryArray:
     """Values that lie one after the other in `data`. No copy."""
@@ -50,7 +48,8 @@ def data_of(values: pa.LargeBinaryArray) -> pa.Buffer:
 def joined(*parts: pa.LargeBinaryArray | bytes) -> pa.LargeBinaryArray:
     """Row by row, the concatenation of the parts; a part that is null in a row adds nothing there."""
     arrays = [pa.scalar(p, pa.large_binary()) if isinstance(p, bytes) else p for p in parts]
-    return pc.binary_join_element_wise(*arrays, _EMPTY, null_handling="replace", null_replacement="")
+    separator = pa.scalar(b"", pa.large_binary())
+    return pc.binary_join_element_wise(*arrays, separator, null_handling="replace", null_replacement="")
 
 
 def varints(values: np.ndarray) -> pa.LargeBinaryArray:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import google_crc32c
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -255,11 +256,13 @@ class Group:
 
 def _python_values(column: pa.Array) -> list[Any]:
     if isinstance(column.type, pa.FixedShapeTensorType):
-        flat = column.storage.flatten().to_numpy(zero_copy_only=False)  # without the null ones
-        tensors = iter(flat.reshape(-1, *column.type.shape))
+        flat = column.storage.flatten()  # without the null ones
+        is_bool = flat.type == pa.bool_()
+        values = np.from_dlpack(flat.cast(pa.uint8()) if is_bool else flat)  # to_numpy() would load pandas
+        tensors = iter((values.view(bool) if is_bool else values).reshape(-1, *column.type.shape))
         return [next(tensors) if is_there else None for is_there in column.is_valid().to_pylist()]
-    values: list[Any] = column.to_pylist()
-    return values
+    found: list[Any] = column.to_pylist()
+    return found
 
 
 def _read(store: Store, path: str, offset: int = 0, length: int | None = None) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
+from groupstream.binary import binary_array
 from groupstream.errors import CorruptError, ExampleError
 from groupstream.features import Feature, Features, arrow_schema
 
@@ -38,12 +40,19 @@ def decode_examples(records: pa.LargeBinaryArray, features: Features) -> pa.Reco
 def _decode_feature(maps: list[Any], name: str, feature: Feature) -> pa.Array:
     field = "bytes_list" if feature.is_tensor else _KIND_FIELDS.get(feature.dtype, "int64_list")
     lists = [_values(m, name, field, feature.optional) for m in maps]
+    validity = _validity([v is not None for v in lists])
     if feature.is_list:
-        return _cast(name, lists, feature)
-    if wrong := next((v for v in lists if v is not None and len(v) != 1), None):
+        counts = [0, *(len(v or ()) for v in lists)]
+        items = _array(name, list(itertools.chain.from_iterable(v or () for v in lists)), feature)
+        offsets = pa.py_buffer(np.cumsum(counts, dtype=np.int32))
+        return pa.Array.from_buffers(feature.arrow_type, len(lists), [validity, offsets], children=[items])
+    if (wrong := next((v for v in lists if v is not None and len(v) != 1), None)) is not None:
         raise ExampleError(f"feature {name!r} should hold one value and holds {len(wrong)} in an example")
-    single = [None if v is None else v[0] for v in lists]
-    return _tensors(name, single, feature) if feature.is_tensor else _cast(name, single, feature)
+    if feature.is_tensor:
+        return _tensors(name, [None if v is None else v[0] for v in lists], validity, feature)
+    filler = b"" if field == "bytes_list" else 0
+    array = _array(name, [filler if v is None else v[0] for v in lists], feature)
+    return pa.Array.from_buffers(array.type, len(array), [validity, *array.buffers()[1:]])
 
 
 def _values(features: Any, name: str, field: str, optional: bool) -> list[Any] | None:
@@ -57,28 +66,42 @@ def _values(features: Any, name: str, field: str, optional: bool) -> list[Any] |
     return list(getattr(features[name], field).value)
 
 
-def _cast(name: str, values: list[Any], feature: Feature) -> pa.Array:
+def _array(name: str, values: list[Any], feature: Feature) -> pa.Array:
+    """An array without nulls. Built from buffers: pa.array() loads pandas wherever that is installed."""
+    if feature.dtype in ("string", "bytes"):
+        stored = binary_array(b"".join(values), np.fromiter(map(len, values), np.int64, len(values)))
+    else:
+        kind, dtype = (pa.float32(), np.float32) if feature.dtype == "float32" else (pa.int64(), np.int64)
+        stored = pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.array(values, dtype))])
     try:
-        if feature.dtype == "bool":
-            wide = pa.array(values, pa.list_(pa.int64()) if feature.is_list else pa.int64())
-            return wide.cast(feature.arrow_type)
-        return pa.array(values, feature.arrow_type)
-    except (pa.ArrowInvalid, OverflowError) as error:
+        return stored.cast(feature.value_type)
+    except pa.ArrowInvalid as error:
         raise ExampleError(f"feature {name!r} does not fit {feature.dtype}: {error}") from error
 
 
-def _tensors(name: str, values: list[bytes | None], feature: Feature) -> pa.Array:
-    dtype = np.dtype("?" if feature.dtype == "bool" else feature.dtype).newbyteorder("<")
+def _tensors(name: str, values: list[bytes | None], validity: pa.Buffer | None, feature: Feature) -> pa.Array:
     size = math.prod(feature.tensor_shape)
-    expected = size * dtype.itemsize
-    if wrong := next((v for v in values if v is not None and len(v) != expected), None):
+    is_bool = feature.dtype == "bool"
+    expected = size * (1 if is_bool else feature.value_type.bit_width // 8)
+    if (wrong := next((v for v in values if v is not None and len(v) != expected), None)) is not None:
         raise ExampleError(
             f"feature {name!r} of shape {feature.shape} takes {expected} bytes, an example has {len(wrong)}"
         )
-    flat = np.frombuffer(b"".join(v if v is not None else bytes(expected) for v in values), dtype)
-    mask = pa.array([v is None for v in values]) if None in values else None
-    storage = pa.FixedSizeListArray.from_arrays(pa.array(flat), size, mask=mask)
-    return pa.ExtensionArray.from_storage(feature.arrow_type, storage)
+    data = b"".join(bytes(expected) if v is None else v for v in values)
+    buffer = pa.py_buffer(_packed_bits(np.frombuffer(data, bool)) if is_bool else data)
+    items = pa.Array.from_buffers(feature.value_type, size * len(values), [None, buffer])
+    kind = feature.arrow_type
+    storage = pa.Array.from_buffers(kind.storage_type, len(values), [validity], children=[items])
+    return pa.ExtensionArray.from_storage(kind, storage)
+
+
+def _validity(is_there: list[bool]) -> pa.Buffer | None:
+    return None if all(is_there) else pa.py_buffer(_packed_bits(is_there))
+
+
+def _packed_bits(values: Any) -> np.ndarray:
+    """Arrow keeps a bool in a bit."""
+    return np.packbits(values, bitorder="little")
 
 
 @functools.cache

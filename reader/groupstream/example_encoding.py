@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from groupstream.binary import (
+    binary_array,
     binary_array_at,
     byte_lengths,
     byte_offsets,
@@ -116,14 +117,13 @@ def _regroup(values: pa.LargeBinaryArray, offsets: np.ndarray) -> pa.LargeBinary
 
 
 def _tensor_bytes(column: pa.Array, feature: Feature) -> pa.LargeBinaryArray:
+    """The raw bytes of each tensor, none where it is null."""
     storage = column.storage if isinstance(column, pa.ExtensionArray) else column
-    size = math.prod(feature.tensor_shape)
-    if storage.null_count:
-        filler = pa.scalar([0] * size, storage.type)
-        storage = pc.if_else(storage.is_valid(), storage, filler)
-    flat = storage.flatten().to_numpy(zero_copy_only=False)
-    little_endian = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-    return fixed_width_binary(little_endian.reshape(-1, size))
+    flat = storage.flatten().to_numpy(zero_copy_only=False)  # without the null ones
+    little_endian = np.ascontiguousarray(flat, flat.dtype.newbyteorder("<"))
+    width = math.prod(feature.tensor_shape) * flat.itemsize
+    is_there = storage.is_valid().to_numpy(zero_copy_only=False)
+    return binary_array(little_endian.view(np.uint8), np.where(is_there, width, 0))
 
 
 def _varint(value: int) -> bytes:

@@ -75,10 +75,14 @@ class Feature(BaseModel):
     @property
     def arrow_type(self) -> pa.DataType:
         """The type of its column in a record batch."""
-        value = _ARROW_OF[self.dtype]
         if self.is_tensor:
-            return pa.fixed_shape_tensor(value, self.tensor_shape)
-        return pa.list_(value) if self.is_list else value
+            return pa.fixed_shape_tensor(self.value_type, self.tensor_shape)
+        return pa.list_(self.value_type) if self.is_list else self.value_type
+
+    @property
+    def value_type(self) -> pa.DataType:
+        """The Arrow type of one value."""
+        return _ARROW_OF[self.dtype]
 
 
 Features = Mapping[str, Feature]

@@ -24,7 +24,8 @@ def verify(ref: Ref, root: Root = None, json: Json = False) -> None:
 
     dataset = open_dataset(ref, root)
     size = sum(file.size_bytes for file in dataset.manifest.all_files())
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Reading", total=size)
         examples = verify_dataset(dataset, lambda count: progress.advance(task, count))
     result = {

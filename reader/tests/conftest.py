@@ -1,0 +1,147 @@
+"""Golden versions, and versions made up on the spot. Nothing of the platform: these tests run with the reader alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from groupstream import layout
+from groupstream.binary import byte_lengths, data_of, joined
+from groupstream.commit import claim_version, commit_version, describe_file
+from groupstream.example_encoding import encode_examples, encode_group_ids
+from groupstream.features import GROUP_ID, Feature, arrow_schema
+from groupstream.group_order import hash_group_ids, hash_words, shard_of
+from groupstream.group_table import SCHEMA, statistics_of, write_group_table
+from groupstream.manifest import Counts, Manifest, Shard, SplitInfo
+from groupstream.stores import LocalStore
+from groupstream.tfrecord import OVERHEAD_BYTES, frame_records
+
+GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
+MakeVersion = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """A root with the golden versions of format 1. Read-only."""
+    return GOLDEN / "v1"
+
+
+@pytest.fixture
+def golden_copy(golden: Path, tmp_path: Path) -> Path:
+    """The same, to be broken."""
+    root = tmp_path / "golden"
+    shutil.copytree(golden, root)
+    for path in root.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return root
+
+
+@pytest.fixture(scope="session")
+def source_lines() -> Callable[[str], list[dict[str, Any]]]:
+    """The examples that a golden version was built from."""
+
+    def read(name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (GOLDEN / "sources" / f"{name}.jsonl").read_text().splitlines()]
+
+    return read
+
+
+@pytest.fixture
+def make_version(tmp_path: Path) -> MakeVersion:
+    """Publishes a version of the given examples under `tmp_path`; gives the root."""
+
+    def make(
+        examples: Sequence[Mapping[str, Any]],
+        group_ids: Sequence[bytes],
+        features: Mapping[str, Feature],
+        change_index: Callable[[pa.Table], pa.Table] = lambda table: table,
+        num_shards: int = 2,
+        **fields: Any,
+    ) -> Path:
+        batch = pa.RecordBatch.from_pylist(list(examples), arrow_schema(features))
+        seed = fields.get("seed", 0)
+        table, shards = _arranged(encode_examples(batch, features), group_ids, seed, num_shards)
+        _publish(tmp_path, change_index(table), shards, {"features": features, "seed": seed, **fields})
+        return tmp_path
+
+    return make
+
+
+def _arranged(
+    records: pa.LargeBinaryArray, group_ids: Sequence[bytes], seed: int, num_shards: int
+) -> tuple[pa.Table, list[bytes]]:
+    """The group table and the bytes of the shards."""
+    ids = list(dict.fromkeys(group_ids))
+    hashes = hash_group_ids(ids, seed)
+    by_hash = np.lexsort(hash_words(hashes)[::-1])
+    rank_of = {ids[i]: rank for rank, i in enumerate(by_hash)}
+    ranks = np.array([rank_of[i] for i in group_ids], np.int64)
+    order = np.argsort(ranks, kind="stable")
+    suffixes = encode_group_ids(pa.array([group_ids[i] for i in order], pa.large_binary()))
+    framed = frame_records(joined(records.take(pa.array(order)), suffixes))
+    lengths = byte_lengths(framed)
+    first = np.searchsorted(ranks[order], np.arange(len(ids)))
+    length_bytes, counts = np.add.reduceat(lengths, first), np.bincount(ranks)
+    shard_index = shard_of(hash_words(hashes)[0][by_hash], num_shards)
+    starts = np.cumsum(length_bytes) - length_bytes
+    shard_starts = np.searchsorted(shard_index, np.arange(num_shards + 1))
+    bounds = np.append(starts, length_bytes.sum())[shard_starts]
+    columns = {
+        "group_id": [ids[i] for i in by_hash],
+        "group_hash": [hashes[i].tobytes() for i in by_hash],
+        "shard_index": shard_index.astype(np.int32),
+        "offset_bytes": starts - bounds[shard_index],
+        "length_bytes": length_bytes,
+        "num_examples": counts,
+        "num_bytes": length_bytes - OVERHEAD_BYTES * counts,
+        "num_words": np.zeros(len(ids), np.int64),
+    }
+    table = pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+    data = bytes(data_of(framed))
+    return table, [data[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def _publish(root: Path, table: pa.Table, shards: list[bytes], fields: dict[str, Any]) -> None:
+    index_path = root / "index.parquet"
+    write_group_table(index_path, [table])
+    index = index_path.read_bytes()
+    index_path.unlink()
+    shard_index = table["shard_index"].to_numpy()
+    examples = table["num_examples"].to_numpy()
+    names = [layout.shard_file("train", i, len(shards)) for i in range(len(shards))]
+    described = tuple(
+        Shard(
+            **describe_file(name, shard).model_dump(),
+            num_groups=int((shard_index == i).sum()),
+            num_examples=int(examples[shard_index == i].sum()),
+        )
+        for i, (name, shard) in enumerate(zip(names, shards, strict=True))
+    )
+    index_name = layout.group_table_file("train")
+    split = SplitInfo(shards=described, group_table=describe_file(index_name, index), statistics=statistics_of(table))
+    num_examples = split.statistics.num_examples
+    manifest = Manifest(
+        **{
+            "name": "made",
+            "version": "1.0.0",
+            "digest": "0" * 64,
+            "spec": {},
+            "source": {},
+            "code": {},
+            "group_feature": GROUP_ID,
+            "splits": {"train": split},
+            "counts": Counts(examples_in=num_examples, examples_out=num_examples),
+            **fields,
+        }
+    )
+    store, folder = LocalStore(root), f"{manifest.name}/{manifest.version}"
+    assert claim_version(store, folder, manifest.digest, {})
+    commit_version(store, folder, manifest, {**dict(zip(names, shards, strict=True)), index_name: index})

@@ -1,0 +1,186 @@
+"""The command in a process of its own, as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import groupstream
+from groupstream import Feature, cli
+
+MAIN = "import sys; from groupstream.cli import main; sys.argv[0] = 'groupstream'; main()"
+
+
+def run(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", MAIN, *arguments]
+    environment = {**os.environ, "GROUPSTREAM_ROOT": str(root), "COLUMNS": "150", "PYTHONUTF8": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture
+def shown(golden: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What a command prints, run in this process: faster, for what goes well."""
+    monkeypatch.setenv("GROUPSTREAM_ROOT", str(golden))
+    monkeypatch.setenv("COLUMNS", "150")
+
+    def invoke(*arguments: str) -> str:
+        result = CliRunner().invoke(cli.make_app(), list(arguments), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return invoke
+
+
+def test_ls_lists_the_versions(shown: Any) -> None:
+    assert [line.split() for line in shown("ls").splitlines()] == [
+        ["version", "groups", "examples", "bytes", "words"],
+        ["digits@1.0.0", "3", "20", "1,400", "0"],
+        ["tags@1.0.0", "4", "24", "3,741", "24"],
+        ["text@1.0.0", "8", "40", "6,519", "186"],
+    ]
+    assert json.loads(shown("ls", "tags", "--json")) == [
+        {"ref": "tags@1.0.0", "groups": 4, "examples": 24, "bytes": 3741, "words": 24}
+    ]
+
+
+def test_info_shows_what_a_version_is(shown: Any, golden: Path) -> None:
+    text = shown("info", "text@latest")
+    for expected in (
+        "text@1.0.0",
+        "8 groups, 40 examples, 6,519 bytes, 186 words",
+        "1 / 3 / 9 / 11",
+        "note: string, may be missing",
+        "kind=feature",
+        "dropped    none",
+    ):
+        assert expected in text
+    manifest = json.loads((golden / "text" / "1.0.0" / "manifest.json").read_bytes())
+    del manifest["checksum"]
+    assert json.loads(shown("info", "text", "--json")) == manifest
+
+
+def test_head_shows_examples(shown: Any) -> None:
+    text = shown("head", "text", "--groups", "3", "--examples", "1")
+    assert "Łukasz Żółw  (9 examples)" in text
+    assert text.count("author") == 3
+    assert "日本" in shown("head", "tags", "--groups", "9", "--examples", "9")
+
+
+def test_head_gives_one_group_as_json(shown: Any, golden: Path) -> None:
+    [group] = json.loads(shown("head", "text", "--group", "Ada Lovelace", "--examples", "99", "--json"))
+    examples = groupstream.open("text", str(golden))["train"].group("Ada Lovelace").examples()
+    assert group == {"group_id": "Ada Lovelace", "num_examples": 11, "examples": list(examples)}
+
+
+def test_head_gives_tensors_as_json(shown: Any) -> None:
+    groups = json.loads(shown("head", "digits", "--groups", "3", "--examples", "1", "--json"))
+    assert [len(g["examples"][0]["image"]) for g in groups] == [4, 4, 4]
+
+
+def test_json_holds_what_json_cannot(make_version: Any, shown: Any) -> None:
+    features = {"x": Feature(dtype="float32", shape=(None,)), "y": Feature(dtype="bytes", shape=(None,))}
+    root = make_version([{"x": [float("nan"), float("-inf")], "y": [b"a\xff"]}], [b"\xff"], features)
+    text = shown("head", "made", "--root", str(root), "--json")
+    [group] = json.loads(text, parse_constant=pytest.fail)
+    assert group == {"group_id": "\\xff", "num_examples": 1, "examples": [{"x": ["nan", "-inf"], "y": ["a\\xff"]}]}
+
+
+def test_verify_says_what_it_read(shown: Any) -> None:
+    assert "text@1.0.0 is as it was written: 7 files" in shown("verify", "text")
+    result = json.loads(shown("verify", "text", "--json"))
+    assert (result["ref"], result["files"], result["examples"]) == ("text@1.0.0", 7, 40)
+
+
+@pytest.mark.parametrize("arguments", [["head", "made"], ["head", "made", "--json"], ["info", "made"], ["ls"]])
+def test_data_cannot_steer_the_terminal(make_version: Any, arguments: list[str]) -> None:
+    nasty = "[red]x[/red] \x1b[31m\x9b31m\x07\u202e"
+    root = make_version(
+        [{nasty: nasty}], [nasty.encode()], {nasty: Feature(dtype="string")},
+        description=nasty, source={nasty: nasty}, spec={"partitioner": {"feature": nasty}},
+    )  # fmt: skip
+    done = run(*arguments, root=root)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(done.stdout)
+    if arguments != ["ls"]:
+        assert "[red]x[/red]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (["info", "nothing"], 2, "error: no dataset 'nothing' in "),
+        (["info", "text@9.0.0"], 2, "error: text@9.0.0 not found; newest is 1.0.0."),
+        (["head", "text", "--split", "test"], 2, "error: text@1.0.0 has no split 'test'; it has train"),
+        (["head", "text", "--group", "a\x1b[31m"], 2, "error: text@1.0.0 has no group 'a\\x1b[31m' in split train"),
+        (["ls", "nothing"], 2, "error: no dataset 'nothing' in "),
+    ],
+)
+def test_a_wrong_question_is_one_line_and_exit_code_2(
+    golden: Path, arguments: list[str], exit_code: int, message: str
+) -> None:
+    done = run(*arguments, root=golden)
+    assert done.returncode == exit_code
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_wrong_usage_is_exit_code_2(golden: Path) -> None:
+    for arguments in (["info"], ["info", "text", "--no-such-option"], ["nonsense"], ["head", "text", "--groups", "0"]):
+        assert run(*arguments, root=golden).returncode == 2
+
+
+def test_bad_data_is_one_line_and_exit_code_1(golden_copy: Path) -> None:
+    path = golden_copy / "text" / "1.0.0" / "train-00000-of-00003.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    done = run("verify", "text", root=golden_copy)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {path} has crc32c")
+    assert done.stderr.count("\n") == 1
+    assert run("head", "text", root=golden_copy).returncode == 1
+    assert "Traceback" in run("--debug", "verify", "text", root=golden_copy).stderr
+
+
+def test_an_empty_root_says_how_to_begin(tmp_path: Path) -> None:
+    done = run("ls", root=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"no dataset in {tmp_path}; build one with: groupstream build SPEC\n"
+    assert json.loads(run("ls", "--json", root=tmp_path).stdout) == []
+
+
+@pytest.mark.parametrize("arguments", [["build", "spec.yaml"], ["--debug", "build"]])
+def test_build_without_the_platform_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr(metadata, "entry_points", lambda group: ())
+    monkeypatch.setattr(sys, "argv", ["groupstream", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(
+        "error: groupstream build comes with the platform, which is not installed here; install groupstream-platform"
+    )
+
+
+def test_a_command_of_the_platform_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    class EntryPoint:
+        def load(self) -> Any:
+            return lambda app: app.command("build")(lambda: print("built"))
+
+    monkeypatch.setattr(metadata, "entry_points", lambda group: (EntryPoint(),))
+    assert CliRunner().invoke(cli.make_app(), ["build"]).stdout == "built\n"
+
+
+def test_every_command_has_an_example_in_its_help(shown: Any) -> None:
+    for command in ("ls", "info", "head", "verify"):
+        assert f"Example: groupstream {command}" in shown(command, "--help")

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import groupstream
+from groupstream import CorruptError, Dataset, Feature, Split, UnknownKeyError, UsageError
+from groupstream.features import arrow_schema
+
+
+@pytest.fixture
+def text(golden: Path) -> Dataset:
+    return groupstream.open("text", str(golden))
+
+
+@pytest.fixture
+def train(text: Dataset) -> Split:
+    return text["train"]
+
+
+def test_a_dataset_is_a_mapping_of_its_splits(text: Dataset) -> None:
+    assert list(text) == ["train"]
+    assert len(text) == 1
+    assert "train" in text
+    assert "test" not in text
+    assert text.get("test") is None
+    assert [split.name for split in text.values()] == ["train"]
+
+
+def test_an_unknown_split_names_those_there_are(text: Dataset) -> None:
+    with pytest.raises(UnknownKeyError, match=r"^text@1\.0\.0 has no split 'test'; it has train$") as caught:
+        text["test"]
+    assert isinstance(caught.value, KeyError)
+    assert isinstance(caught.value, UsageError)
+
+
+def test_figures_need_no_file_but_the_manifest(golden_copy: Path) -> None:
+    folder = golden_copy / "text" / "1.0.0"
+    for path in folder.iterdir():
+        if path.is_file() and path.name != "manifest.json":
+            path.unlink()
+    train = groupstream.open(folder)["train"]
+    assert (train.num_groups, len(train), train.num_examples) == (8, 8, 40)
+
+
+def test_groups_stream_in_the_order_of_the_index(train: Split) -> None:
+    table = train.group_table()
+    assert [group.id for group in train] == table["group_id"].to_pylist()
+    assert table["group_hash"].to_pylist() == sorted(table["group_hash"].to_pylist())
+    assert [group.num_examples for group in train] == table["num_examples"].to_pylist()
+    assert [group.num_words for group in train] == table["num_words"].to_pylist()
+    assert train.group_table(["num_bytes"]).schema.names == ["num_bytes"]
+
+
+def test_the_stream_reads_the_files_from_end_to_end(train: Split, golden: Path) -> None:
+    streamed = b"".join(record for group in train for block in group.records() for record in block.to_pylist())
+    frames = 16 * train.num_examples
+    assert len(streamed) == sum(p.stat().st_size for p in (golden / "text" / "1.0.0").glob("*.tfrecord")) - frames
+
+
+def test_a_group_is_found_by_its_id(train: Split) -> None:
+    group = train.group("山田 太郎")
+    assert group.id == "山田 太郎".encode()
+    assert group.name == "山田 太郎"
+    assert [e["author"] for e in group.examples()] == ["山田 太郎"] * len(group)
+    assert "山田 太郎" in train
+    assert "山田 太郎".encode() in train
+    assert all(train.group(g.id).table().equals(g.table()) for g in train)
+
+
+def test_a_missing_group_is_a_key_error(train: Split) -> None:
+    for group_id in ("Nobody", b"Nobody", "", b"\xff"):
+        assert group_id not in train
+        with pytest.raises(KeyError):
+            train.group(group_id)
+    with pytest.raises(UnknownKeyError, match=r"^text@1\.0\.0 has no group 'Nobody' in split train; see some with"):
+        train.group("Nobody")
+
+
+def test_a_group_whose_id_is_no_text_has_a_name(make_version: Any) -> None:
+    root = make_version([{"n": 0}], [b"a\xff"], {"n": Feature(dtype="int64")})
+    [group] = groupstream.open("made", str(root))["train"]
+    assert group.name == "a\\xff"
+
+
+def test_batches_a_table_and_examples_hold_the_same(text: Dataset, train: Split) -> None:
+    group = train.group("Ada Lovelace")
+    [batch] = group.batches()
+    table = group.table()
+    assert batch.schema == table.schema == arrow_schema(text.features)
+    assert table.to_batches() == [batch]
+    assert list(group.examples()) == table.to_pylist()
+    assert len(group) == group.num_examples == len(table) == 11
+    assert group.num_bytes == sum(len(r) for block in group.records() for r in block.to_pylist())
+
+
+def test_a_large_group_comes_in_several_batches(make_version: Any) -> None:
+    features = {"x": Feature(dtype="bytes")}
+    examples = [{"x": bytes([i]) * (1 << 20)} for i in range(20)]
+    root = make_version(examples, [b"large"] * 20, features)
+    group = groupstream.open("made", str(root))["train"].group("large")
+    sizes = [batch.num_rows for batch in group.batches()]
+    assert sum(sizes) == 20
+    assert len(sizes) == 3
+    assert [e["x"][0] for e in group.examples()] == list(range(20))
+
+
+def test_missing_values_are_null(train: Split) -> None:
+    table = train.group("Ada Lovelace").table()
+    assert table.schema.field("note").nullable
+    assert not table.schema.field("text").nullable
+    assert 0 < table["note"].null_count < len(table)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float32"])
+def test_tensors_are_arrays_of_their_shape(make_version: Any, dtype: Any) -> None:
+    features = {"x": Feature(dtype=dtype, shape=(2, 3), optional=True)}
+    flat = [[0, 1, 0, 1, 1, 1], None, [1, 0, 0, 0, 0, 1]]
+    values = pa.array(flat, pa.list_(pa.int64(), 6)).cast(features["x"].arrow_type.storage_type)
+    column = pa.ExtensionArray.from_storage(features["x"].arrow_type, values)
+    examples = pa.record_batch([column], schema=arrow_schema(features)).to_pylist()
+    root = make_version(examples, [b"a"] * 3, features)
+    found = [e["x"] for e in groupstream.open("made", str(root))["train"].group("a").examples()]
+    assert found[1] is None
+    assert [f.shape for f in found if f is not None] == [(2, 3)] * 2
+    assert [None if f is None else f.reshape(-1).astype(int).tolist() for f in found] == flat
+    assert found[0].dtype == np.dtype(dtype)
+
+
+def test_what_things_are_called(text: Dataset, train: Split, golden: Path) -> None:
+    assert repr(text) == "<groupstream.Dataset text@1.0.0: train>"
+    assert repr(train) == "<groupstream.Split text@1.0.0 train: 8 groups, 40 examples>"
+    assert repr(train.group("anonymous")) == "<groupstream.Group 'anonymous': 1 examples>"
+    assert text.location == f"{golden}/text/1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("train.groups.parquet", lambda split: split.group("Ada Lovelace")),
+        ("train-00002-of-00003.tfrecord", lambda split: split.group("Ada Lovelace").table()),
+    ],
+)
+def test_a_missing_file_is_named(golden_copy: Path, file: str, read: Callable[[Split], object]) -> None:
+    path = golden_copy / "text" / "1.0.0" / file
+    path.unlink()
+    with pytest.raises(CorruptError, match=f"{path} is missing"):
+        read(groupstream.open("text", str(golden_copy))["train"])
+
+
+def test_a_changed_index_is_found_when_it_is_opened(golden_copy: Path) -> None:
+    path = golden_copy / "text" / "1.0.0" / "train.groups.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(CorruptError, match=r"has crc32c .* its manifest says"):
+        groupstream.open("text", str(golden_copy))["train"].group_table()
+
+
+def test_a_shard_cut_short_is_found_when_it_is_read(golden_copy: Path) -> None:
+    path = golden_copy / "text" / "1.0.0" / "train-00002-of-00003.tfrecord"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(CorruptError, match="cut short"):
+        [list(group.examples()) for group in groupstream.open("text", str(golden_copy))["train"]]
+
+
+def test_an_index_that_counts_wrong_is_found(make_version: Any) -> None:
+    def change(table: pa.Table) -> pa.Table:
+        place = table.schema.get_field_index("num_examples")
+        return table.set_column(place, table.schema.field(place), pa.array([3], pa.int64()))
+
+    root = make_version([{"n": 0}] * 2, [b"a", b"a"], {"n": Feature(dtype="int64")}, change, num_shards=1)
+    with pytest.raises(CorruptError, match="group 'a' should have 3 examples, 2 were read"):
+        groupstream.open("made", str(root))["train"].group("a").table()

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import google_crc32c
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groupstream import CorruptError
+from groupstream.binary import data_of
+from groupstream.tfrecord import OVERHEAD_BYTES, frame_records, iter_record_blocks, unframe
+
+# The records b"abc" and b"", written by TensorFlow 2.21.
+BY_TENSORFLOW = bytes.fromhex("0300000000000000b099490e6162636e57f121000000000000000029039807d8ea82a2")
+SMALL = [b"first", b"", b"a third record, longer than the others", b"\x00" * 3]
+
+
+def framed(records: list[bytes]) -> bytes:
+    return bytes(data_of(frame_records(pa.array(records, pa.large_binary()))))
+
+
+def read_in(data: bytes, lengths: list[int]) -> Callable[[int, int], bytes]:
+    """Reads from `data` and notes how much is asked for."""
+
+    def read(offset: int, length: int) -> bytes:
+        lengths.append(length)
+        assert len(lengths) < 1000, "it reads on and on"
+        return data[offset : offset + length]
+
+    return read
+
+
+def read_all(data: bytes, block_bytes: int = 8 << 20, length: int | None = None) -> list[bytes]:
+    blocks = iter_record_blocks(read_in(data, []), 0, len(data) if length is None else length, "file", block_bytes)
+    return [record for block in blocks for record in block.to_pylist()]
+
+
+def test_framing_is_that_of_tensorflow() -> None:
+    assert framed([b"abc", b""]) == BY_TENSORFLOW
+    assert unframe(BY_TENSORFLOW, "file").to_pylist() == [b"abc", b""]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=12), st.integers(1, 200))
+def test_records_come_back_whatever_the_size_of_a_block(records: list[bytes], block_bytes: int) -> None:
+    assert read_all(framed(records), block_bytes) == records
+
+
+def test_a_record_longer_than_a_block_is_read_whole() -> None:
+    records = [b"short", b"x" * 100_000, b"short again"]
+    lengths: list[int] = []
+    data = framed(records)
+    blocks = list(iter_record_blocks(read_in(data, lengths), 0, len(data), "file", 1000))
+    assert [r for b in blocks for r in b.to_pylist()] == records
+    assert max(lengths) == 100_000 + OVERHEAD_BYTES
+
+
+def test_reading_takes_the_bytes_of_its_range_only() -> None:
+    first, second, third = (framed([r]) for r in (b"one", b"two", b"three"))
+    blocks = iter_record_blocks(read_in(first + second + third, []), len(first), len(second), "file")
+    assert [b.to_pylist() for b in blocks] == [[b"two"]]
+
+
+def test_an_empty_range_has_no_blocks() -> None:
+    assert read_all(b"") == []
+    assert unframe(b"", "file").to_pylist() == []
+
+
+@pytest.mark.parametrize("block_bytes", [1, 40, 8 << 20])
+def test_every_changed_bit_is_found(block_bytes: int) -> None:
+    data = framed(SMALL)
+    for position in range(len(data)):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[position] ^= 1 << bit
+            with pytest.raises(CorruptError, match=r"file.*\+\d"):
+                read_all(bytes(changed), block_bytes)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 40, 8 << 20])
+def test_a_file_cut_anywhere_is_found(block_bytes: int) -> None:
+    data = framed(SMALL)
+    ends = {len(framed(SMALL[:n])) for n in range(len(SMALL) + 1)}
+    for size in range(len(data)):
+        with pytest.raises(CorruptError, match="cut short"):
+            read_all(data[:size], block_bytes, length=len(data))  # the index knows how long it was
+        if size not in ends:
+            with pytest.raises(CorruptError, match="cut short"):
+                read_all(data[:size], block_bytes)
+
+
+@pytest.mark.parametrize("length", [2**31, 2**62, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("with_crc", [True, False])
+def test_an_absurd_length_asks_for_no_memory(length: int, with_crc: bool) -> None:
+    header = struct.pack("<Q", length)
+    crc = google_crc32c.value(header)
+    masked = (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+    data = header + struct.pack("<I", masked if with_crc else 0) + bytes(1000)
+    lengths: list[int] = []
+    with pytest.raises(CorruptError):
+        list(iter_record_blocks(read_in(data, lengths), 0, len(data), "file", 100))
+    assert max(lengths) <= len(data)
+
+
+def test_a_sliced_array_is_framed_as_it_reads() -> None:
+    records = pa.array([b"zero", b"one", b"two", b"three"], pa.large_binary())
+    assert frame_records(records.slice(1, 2)).to_pylist() == [framed([b"one"]), framed([b"two"])]
+
+
+def test_lengths_of_every_width_are_framed() -> None:
+    records = [b"x" * n for n in (0, 1, 255, 256, 65535, 65536, 2**24)]
+    data = framed(records)
+    assert read_all(data) == records
+    position = 0
+    for record in records:
+        header = data[position : position + 8]
+        assert np.frombuffer(header, "<u8")[0] == len(record)
+        position += len(record) + OVERHEAD_BYTES
