@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from groupstream import CorruptError, ExampleError, Feature, SpecError
-from groupstream.example_decoding import decode_examples, example_class
+from groupstream.example_decoding import decode_examples
+from groupstream.example_parsing import example_class
 from groupstream.features import feature_of_arrow
 
 
@@ -45,7 +46,7 @@ def test_a_record_that_is_no_example_is_corrupt() -> None:
         (Feature(dtype="string", shape=(None,)), {"bytes_list": [b"\xff"]}, "'x' does not fit string"),
         (Feature(dtype="int16", shape=(2,)), {"bytes_list": [b"abc"]}, "takes 4 bytes, an example has 3"),
         (Feature(dtype="int16", shape=(2,)), {"bytes_list": [b""]}, "takes 4 bytes, an example has 0"),
-        (Feature(dtype="bytes"), {}, "'x' is missing in an example that has y"),
+        (Feature(dtype="bytes"), {}, "'x' is missing in 1 of 1 examples"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named(feature: Feature, stored: dict[str, Any], message: str) -> None:

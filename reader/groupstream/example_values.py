@@ -1,0 +1,141 @@
+"""The values of the features that the walk found: still on whole batches, still without a parser call a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from groupstream.binary import binary_array, binary_array_at, byte_lengths, data_of
+from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans
+
+_MAX_STEPS = 1 << 12  # a list of more byte strings is parsed instead: the walk takes one of each record a step
+_ITEM, _PACKED = 0x0A, 0x0A  # the field `value` of every list
+_LIST_TAGS = {"bytes_list": 0x0A, "float_list": 0x12, "int64_list": 0x1A}
+
+
+class RawColumn(NamedTuple):
+    """The values of a feature in each record of a batch, as they are stored.
+
+    Attributes:
+        items: large_binary, float32 or int64 without nulls: the values of all records together.
+        counts: int64[num_records], how many of the items each record has.
+        is_there: bool[num_records], whether the record has the feature at all.
+    """
+
+    items: pa.Array
+    counts: np.ndarray
+    is_there: np.ndarray
+
+
+def walk_columns(records: pa.LargeBinaryArray, kinds: Mapping[str, str]) -> dict[str, RawColumn]:
+    """The values of some features of serialised tf.train.Examples.
+
+    Args:
+        records: the Examples.
+        kinds: by feature, "bytes_list", "float_list" or "int64_list".
+
+    Raises:
+        IrregularError: the records must be parsed one by one.
+    """
+    found = find_features(records) if len(records) else {}
+    missing = no_spans(len(records))
+    return {name: _read_values(records, found.get(name, missing), kind) for name, kind in kinds.items()}
+
+
+def _read_values(records: pa.LargeBinaryArray, spans: Spans, kind: str) -> RawColumn:
+    data = bytes_of(records)
+    present = np.flatnonzero(spans.starts < spans.ends)  # a Feature without any list has no byte
+    starts, ends = enter(data, spans.starts[present], spans.ends[present], _LIST_TAGS[kind])
+    if (ends != spans.ends[present]).any():
+        raise IrregularError
+    counts = np.zeros(len(records), np.int64)
+    filled = starts < ends
+    present, starts, ends = present[filled], starts[filled], ends[filled]
+    read = _read_byte_strings if kind == "bytes_list" else _read_floats if kind == "float_list" else _read_integers
+    items, counts[present] = read(records, starts, ends)
+    return RawColumn(items, counts, spans.is_there)
+
+
+def _read_byte_strings(
+    records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray
+) -> tuple[pa.Array, np.ndarray]:
+    data = bytes_of(records)
+    counts = np.zeros(len(positions), np.int64)
+    active = np.arange(len(positions))
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(active):
+        if len(found) == _MAX_STEPS:
+            raise IrregularError
+        item_starts, item_ends = enter(data, positions[active], limits[active], _ITEM)
+        found.append((item_starts, item_ends))
+        counts[active] += 1
+        going = item_ends < limits[active]
+        positions = positions.copy()
+        positions[active] = item_ends
+        active = active[going]
+    if len(found) == 1:
+        return gather(records, *found[0]), counts
+    starts, ends = (np.concatenate([f[i] for f in found]) if found else np.zeros(0, np.int64) for i in (0, 1))
+    order = np.argsort(starts, kind="stable")  # records stand one after the other, so this is record by record
+    return gather(records, starts[order], ends[order]), counts
+
+
+def _read_floats(
+    records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray
+) -> tuple[pa.Array, np.ndarray]:
+    packed = _read_packed(records, positions, limits)
+    lengths = byte_lengths(packed)
+    if (lengths % 4).any():
+        raise IrregularError
+    return pa.Array.from_buffers(pa.float32(), int(lengths.sum()) // 4, [None, data_of(packed)]), lengths // 4
+
+
+def _read_integers(
+    records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray
+) -> tuple[pa.Array, np.ndarray]:
+    packed = _read_packed(records, positions, limits)
+    data = np.frombuffer(data_of(packed), np.uint8)
+    is_last = data < 0x80
+    list_ends = np.cumsum(byte_lengths(packed))
+    if not is_last[list_ends - 1].all():
+        raise IrregularError
+    last = np.flatnonzero(is_last)
+    first = np.concatenate([[0], last[:-1] + 1])[: len(last)]
+    numbers = _decode_varints(data, first, last - first + 1)
+    counts = np.diff(np.concatenate([[0], np.cumsum(is_last)[list_ends - 1]]))
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)]), counts
+
+
+def _decode_varints(data: np.ndarray, first: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    numbers = np.zeros(len(first), np.uint64)
+    reading = np.arange(len(first))
+    for byte in range(int(widths.max(initial=0))):
+        if byte == 10:
+            raise IrregularError
+        reading = reading[widths[reading] > byte] if byte else reading
+        numbers[reading] |= (data[first[reading] + byte] & 0x7F).astype(np.uint64) << np.uint64(7 * byte)
+    return numbers
+
+
+def _read_packed(records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray) -> pa.LargeBinaryArray:
+    """The content of the packed field of each list; a list that is not packed is irregular."""
+    starts, ends = enter(bytes_of(records), positions, limits, _PACKED)
+    if (ends != limits).any() or (starts == ends).any():
+        raise IrregularError
+    return gather(records, starts, ends)
+
+
+def gather(records: pa.LargeBinaryArray, starts: np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:
+    """Ascending ranges of the data of `records`, one after the other.
+
+    The data is seen as values that are in turn a range and the gap after it; Arrow takes every second one.
+    """
+    if not len(starts):
+        return binary_array(b"", np.zeros(0, np.int64))
+    borders = np.column_stack([starts, ends]).reshape(-1)
+    in_turn = binary_array_at(records.buffers()[2], np.append(borders, borders[-1]))
+    every_second = np.arange(0, len(borders), 2)
+    return in_turn.take(pa.Array.from_buffers(pa.int64(), len(starts), [None, pa.py_buffer(every_second)]))
