@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from cards import render_card
 from groupstream import ConflictError, layout
 from groupstream.commit import claim_version, describe_file, read_claim
-from groupstream.dataset import Group
 from groupstream.features import GROUP_ID
+from groupstream.group import Group
 from groupstream.group_table import statistics_of
 from groupstream.layout import version_key
 from groupstream.manifest import CheckResult, Manifest, Shard, SplitInfo, canonical_json

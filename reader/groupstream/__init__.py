@@ -14,9 +14,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from groupstream.dataset import Dataset, Group, Split
+    from groupstream.dataset import Dataset, Split
     from groupstream.dataset import open_dataset as open
     from groupstream.features import Feature
+    from groupstream.group import Group
     from groupstream.manifest import Manifest
 
 from groupstream.errors import (
@@ -60,7 +61,7 @@ __all__ = [
 _LAZY = {  # imported when they are first asked for, so that the command line answers at once
     "Dataset": ("groupstream.dataset", "Dataset"),
     "Feature": ("groupstream.features", "Feature"),
-    "Group": ("groupstream.dataset", "Group"),
+    "Group": ("groupstream.group", "Group"),
     "Manifest": ("groupstream.manifest", "Manifest"),
     "Split": ("groupstream.dataset", "Split"),
     "open": ("groupstream.dataset", "open_dataset"),

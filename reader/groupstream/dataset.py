@@ -9,19 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import google_crc32c
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groupstream import layout
 from groupstream.errors import CorruptError, UnknownKeyError
-from groupstream.example_decoding import decode_examples
-from groupstream.features import Feature, Features
+from groupstream.features import Features
+from groupstream.group import Group, Neighbours, in_neighbourhoods, read_stored
 from groupstream.group_order import hash_group_ids
 from groupstream.manifest import Manifest, SplitInfo
 from groupstream.refs import Location, resolve
-from groupstream.stores import Store
-from groupstream.tfrecord import iter_record_blocks
 
 
 def open_dataset(ref: str | os.PathLike[str], root: str | None = None) -> Dataset:
@@ -64,7 +61,7 @@ class Dataset(Mapping[str, "Split"]):
         Raises:
             CorruptError: it is missing.
         """
-        return _read(self._location.store, f"{self._location.folder}/{path}", offset, length)
+        return read_stored(self._location.store, f"{self._location.folder}/{path}", offset, length)
 
     def __getitem__(self, name: str) -> Split:
         if name not in self.manifest.splits:
@@ -115,8 +112,13 @@ class Split:
 
     def __iter__(self) -> Iterator[Group]:
         """All groups in stored order, which is a random order. Reads the index a part at a time."""
-        for rows in self._index.iter_batches(batch_size=1 << 14):
-            yield from (self._group(row) for row in rows.to_pylist())
+        for rows in in_neighbourhoods(self._rows()):
+            neighbours = Neighbours(self._location.store, self._path(rows[0]), self._manifest.features, rows)
+            yield from neighbours.groups()
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for batch in self._index.iter_batches(batch_size=1 << 12):
+            yield from batch.to_pylist()
 
     def __len__(self) -> int:
         return self.num_groups
@@ -142,7 +144,7 @@ class Split:
     @functools.cached_property
     def _index(self) -> pq.ParquetFile:
         file = self.info.group_table
-        data = _read(self._location.store, f"{self._location.folder}/{file.path}")
+        data = read_stored(self._location.store, f"{self._location.folder}/{file.path}")
         if (found := f"{google_crc32c.value(data):08x}") != file.crc32c:
             raise CorruptError(
                 f"{self._location}/{file.path} has crc32c {found}, its manifest says {file.crc32c}. "
@@ -170,106 +172,14 @@ class Split:
         return [metadata.row_group(i).column(column).statistics.max for i in range(metadata.num_row_groups)]
 
     def _group(self, row: dict[str, Any]) -> Group:
-        shard = self.info.shards[row["shard_index"]]
-        return Group(self._location.store, f"{self._location.folder}/{shard.path}", self._manifest.features, row)
+        return Group(self._location.store, self._path(row), self._manifest.features, row)
+
+    def _path(self, row: dict[str, Any]) -> str:
+        return f"{self._location.folder}/{self.info.shards[row['shard_index']].path}"
 
     def __repr__(self) -> str:
         sizes = f"{self.num_groups} groups, {self.num_examples} examples"
         return f"<groupstream.Split {self._manifest.ref} {self.name}: {sizes}>"
-
-
-class Group:
-    """The examples of one group. Reading is one range request, a block of it at a time."""
-
-    def __init__(self, store: Store, path: str, features: Mapping[str, Feature], row: dict[str, Any]) -> None:
-        self._store = store
-        self._path = path
-        self._features = features
-        self._row = row
-
-    @property
-    def id(self) -> bytes:
-        """The group id as it is stored."""
-        group_id: bytes = self._row["group_id"]
-        return group_id
-
-    @property
-    def name(self) -> str:
-        """The group id as text; bytes that are not UTF-8 are escaped."""
-        return self.id.decode(errors="backslashreplace")
-
-    @property
-    def num_examples(self) -> int:
-        """How many examples it has."""
-        return int(self._row["num_examples"])
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of its serialised examples."""
-        return int(self._row["num_bytes"])
-
-    @property
-    def num_words(self) -> int:
-        """Words in its text features."""
-        return int(self._row["num_words"])
-
-    def records(self) -> Iterator[pa.LargeBinaryArray]:
-        """Its serialised tf.train.Examples, a block at a time, all CRCs checked.
-
-        Raises:
-            CorruptError: the bytes are not those that were written.
-        """
-        read = functools.partial(_read, self._store, self._path)
-        start, length = self._row["offset_bytes"], self._row["length_bytes"]
-        found = 0
-        for block in iter_record_blocks(read, start, length, f"{self._store.root}/{self._path}"):
-            found += len(block)
-            yield block
-        if found != self.num_examples:
-            raise CorruptError(
-                f"group {self.name!r} should have {self.num_examples} examples, {found} were read from {self._path}. "
-                "Check the version with: groupstream verify REF"
-            )
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Its examples, decoded, a block at a time: memory is bounded however large the group is."""
-        for records in self.records():
-            yield decode_examples(records, self._features)
-
-    def table(self) -> pa.Table:
-        """All its examples as one table."""
-        return pa.Table.from_batches(self.batches())
-
-    def examples(self) -> Iterator[dict[str, Any]]:
-        """Its examples as dictionaries of Python values; tensors are NumPy arrays."""
-        for batch in self.batches():
-            columns = [_python_values(batch.column(name)) for name in batch.schema.names]
-            for values in zip(*columns, strict=True):
-                yield dict(zip(batch.schema.names, values, strict=True))
-
-    def __len__(self) -> int:
-        return self.num_examples
-
-    def __repr__(self) -> str:
-        return f"<groupstream.Group {self.name!r}: {self.num_examples} examples>"
-
-
-def _python_values(column: pa.Array) -> list[Any]:
-    if isinstance(column.type, pa.FixedShapeTensorType):
-        flat = column.storage.flatten()  # without the null ones
-        is_bool = flat.type == pa.bool_()
-        values = np.from_dlpack(flat.cast(pa.uint8()) if is_bool else flat)  # to_numpy() would load pandas
-        tensors = iter((values.view(bool) if is_bool else values).reshape(-1, *column.type.shape))
-        return [next(tensors) if is_there else None for is_there in column.is_valid().to_pylist()]
-    found: list[Any] = column.to_pylist()
-    return found
-
-
-def _read(store: Store, path: str, offset: int = 0, length: int | None = None) -> bytes:
-    try:
-        return store.read(path, offset, length)
-    except FileNotFoundError as error:
-        raise CorruptError(f"{store.root}/{path} is missing. Pull the version again") from error
 
 
 def _as_bytes(group_id: bytes | str) -> bytes:

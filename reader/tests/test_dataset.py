@@ -12,6 +12,7 @@ import pytest
 import groupstream
 from groupstream import CorruptError, Dataset, Feature, Split, UnknownKeyError, UsageError
 from groupstream.features import arrow_schema
+from groupstream.stores import LocalStore
 
 
 @pytest.fixture
@@ -177,3 +178,25 @@ def test_an_index_that_counts_wrong_is_found(make_version: Any) -> None:
     root = make_version([{"n": 0}] * 2, [b"a", b"a"], {"n": Feature(dtype="int64")}, change, num_shards=1)
     with pytest.raises(CorruptError, match="group 'a' should have 3 examples, 2 were read"):
         groupstream.open("made", str(root))["train"].group("a").table()
+
+
+def test_a_stream_reads_neighbours_together_and_holds_none_of_them(
+    text: groupstream.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    whole = LocalStore.read
+
+    def read(self: LocalStore, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        reads.append(offset)
+        return whole(self, path, offset, length)
+
+    monkeypatch.setattr(LocalStore, "read", read)
+    split = text["train"]
+    split.group_table()
+    reads.clear()
+    streamed = [list(group.examples()) for group in split]
+    assert len(reads) == len(split.info.shards)
+    reads.clear()
+    kept = list(split)
+    assert [list(group.examples()) for group in kept] == streamed
+    assert len(reads) == len(kept), "after the stream each group is read by itself"
