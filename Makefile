@@ -8,12 +8,13 @@ export GROUPSTREAM_ROOT ?= $(CURDIR)/.demo
 export PREFECT_HOME ?= $(CURDIR)/.demo/.prefect
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 
-.PHONY: help setup demo test quick check format lock clean
+.PHONY: help setup demo test test-reader quick check format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    build a dataset from Python's own standard library and look at it"
 	@echo "make test    run every test"
+	@echo "make test-reader  run the tests of the light library, installed alone"
 	@echo "make quick   run the tests that take seconds"
 	@echo "make check   lint, types, import layers"
 	@echo "make setup   make the environment for development (demo and test do it by themselves)"
@@ -46,6 +47,9 @@ demo: $(VENV)/platform
 
 test: $(VENV)/dev
 	@$(BIN)/python -m pytest
+
+test-reader: $(VENV)/dev
+	@scripts/test-reader $(BIN)/python
 
 quick: $(VENV)/dev
 	@$(BIN)/python -m pytest -m "not integration and not browser"
