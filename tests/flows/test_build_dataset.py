@@ -121,6 +121,6 @@ def test_tensorflow_datasets_opens_the_folder(with_server, spec_fields):
     tfds = pytest.importorskip("tensorflow_datasets")
     result = build(spec_fields)
     builder = tfds.builder_from_directory(result.location)
-    examples = [e for e in tfds.as_numpy(builder.as_dataset(split="train"))]
+    examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
     assert len(examples) == 60 == builder.info.splits["train"].num_examples
     assert {(e["group_id"], e["key"]) for e in examples} == {(f"k{i}".encode(),) * 2 for i in range(12)}

@@ -89,7 +89,11 @@ BAD_INPUT = {
         1,
         "60 of 60 examples break a check, checks.max_rejected is 0: check text: max_length 5: 60 (source.jsonl row 1, ",
     ),
-    "truncated gzip": (["--set", "source.paths=[source.jsonl.gz]"], 1, "source.jsonl.gz (538 bytes): Truncated compressed stream. Fetch the file again"),
+    "truncated gzip": (
+        ["--set", "source.paths=[source.jsonl.gz]"],
+        1,
+        "source.jsonl.gz (538 bytes): Truncated compressed stream. Fetch the file again",
+    ),
     "group over the limit": (
         ["--set", "checks={groups: {max_examples: 4}}"],
         1,

@@ -1,4 +1,4 @@
-"""A build killed at any moment: nothing half-written is visible, and the next build gives what an undisturbed one gives."""
+"""A build killed at any moment: nothing half-written is visible, and the next gives what an undisturbed one gives."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ SPECS = Path(__file__).parents[1] / "shared_specs"
 
 @pytest.fixture
 def built(with_server, shared_data, root, monkeypatch):
-    """Builds one of the specs in tests/shared_specs; the split that came of it."""
+    """Builds one of the specs in tests/shared_specs; the version that came of it."""
     from flows.build_dataset import build_dataset
 
     def build(name: str, *settings: str):
@@ -33,7 +33,7 @@ def built(with_server, shared_data, root, monkeypatch):
         spec = load_spec(SPECS / f"{name}.yaml", [f"publish.root={root}", *settings])
         dataset = groupstream.open(build_dataset(spec).location)
         assert verify(dataset) == dataset["train"].num_examples
-        return dataset["train"]
+        return dataset
 
     return build
 
@@ -55,7 +55,7 @@ def as_counter(rows) -> Counter:
 
 
 def test_news_by_host(built, shared_data):
-    split = built("news_abp")
+    split = built("news_abp")["train"]
     lines = gzip.decompress((shared_data("news_abp") / "articles_sample20.jsonl.gz").read_bytes()).splitlines()
     expected = Counter((host_of(row["url"]), row["content_original"]) for row in map(orjson.loads, lines))
     assert (split.num_groups, split.num_examples) == (242, 7_488)
@@ -63,29 +63,33 @@ def test_news_by_host(built, shared_data):
 
 
 def test_articles_by_title(built):
-    split = built("wiki_en2015")
-    assert (split.num_groups, split.num_examples) == (2_261, 2_261)
+    dataset = built("wiki_en2015")
+    split = dataset["train"]
+    assert (split.num_groups, split.num_examples) == (2_250, 2_250)
+    assert dataset.manifest.counts.dropped == {"check text: min_length 1": 11}
     assert all(name == row["title"] for name, row in grouped(split))
     assert "Anarchism is a political philosophy" in next(split.group("Anarchism").examples())["text"]
 
 
 def test_posts_by_author(built, shared_data):
-    split = built("hn_posts")
+    split = built("hn_posts", "source.features=null", "checks={}")["train"]
     assert (split.num_groups, split.num_examples) == (10_382, 20_100)
     assert as_counter(row for _, row in grouped(split)) == as_counter(csv_rows(shared_data("hn_posts")))
     assert all(name == row["author"] for name, row in grouped(split))
 
 
 def test_posts_without_a_url_have_no_host(built):
-    by_host = ("partitioner.kind=url_host", "partitioner.feature=url")
-    with pytest.raises(groupstream.ExampleError, match=r"2,440 of 20,100 examples have no group: feature 'url' gives none"):
+    by_host = ("partitioner.kind=url_host", "partitioner.feature=url", "checks={}")
+    with pytest.raises(
+        groupstream.ExampleError, match=r"2,440 of 20,100 examples have no group: feature 'url' gives none"
+    ):
         built("hn_posts", *by_host)
-    split = built("hn_posts", *by_host, "partitioner.missing=drop", "publish.version=2.0.0")
+    split = built("hn_posts", *by_host, "partitioner.missing=drop", "publish.version=2.0.0")["train"]
     assert split.num_examples == 17_660
 
 
 def test_digits_pixel_for_pixel(built, shared_data):
-    split = built("mnist_idx")
+    split = built("mnist_idx")["train"]
     assert (split.num_groups, split.num_examples) == (10, 70_000)
     folder = shared_data("mnist_idx")
     images, labels = [], []
@@ -99,7 +103,7 @@ def test_digits_pixel_for_pixel(built, shared_data):
 
 
 def test_posts_by_domain(built, shared_data):
-    split = built("web_reddit", "runner.num_workers=2", "publish.shard_bytes=10000000")
+    split = built("web_reddit", "source.features=null", "runner.num_workers=2", "publish.shard_bytes=10000000")["train"]
     assert (split.num_groups, split.num_examples, len(split.info.shards)) == (5_771, 63_871, 6)
     assert as_counter(row for _, row in grouped(split)) == as_counter(csv_rows(shared_data("web_reddit")))
     assert all(name == row["domain"] for name, row in itertools.islice(grouped(split), 5_000))

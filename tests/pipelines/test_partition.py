@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from groupstream import CheckError, CorruptError, ExampleError, SourceError
+from groupstream import CheckError, CorruptError, ExampleError, SourceError, WorkerError
 from pipelines.merge import MergedShard
 from pipelines.partition import Partitioned, _reconcile, partition
 from pipelines.plan import make_plan
@@ -74,6 +76,21 @@ def test_errors_of_workers_arrive_as_they_were_raised(tmp_path, jsonl_source, nu
     (jsonl_source / "part-1.jsonl").write_text('{"key": "a", "text": "b", "file": 1, "row": 1}\n{"key": oops}\n')
     with pytest.raises(SourceError, match=r"part-1.jsonl"):
         run(spec_for(jsonl_source, runner={"num_workers": num_workers}), tmp_path)
+
+
+@pytest.mark.integration
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of Beam's threads
+def test_a_killed_worker_ends_the_build_with_one_line(tmp_path, jsonl_source, monkeypatch):
+    here = str(Path(__file__).parent)
+    monkeypatch.setenv("PYTHONPATH", here)
+    monkeypatch.syspath_prepend(here)
+    from killing_source import KillingSource
+
+    plan = make_plan(spec_for(jsonl_source, runner={"num_workers": 2}))
+    source = KillingSource(survivor=os.getpid())
+    plan = dataclasses.replace(plan, spec=plan.spec.model_copy(update={"source": source}))
+    with pytest.raises(WorkerError, match="one of 2 worker processes ended before"), staging_area(tmp_path) as staging:
+        partition(plan, staging)
 
 
 def test_examples_that_break_a_check_are_refused_or_counted(tmp_path, jsonl_source):
