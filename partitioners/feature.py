@@ -29,4 +29,4 @@ class ByFeature(Partitioner):
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Partitioner.assign`."""
-        return key_bytes(batch.column(self.feature))
+        return key_bytes(batch.column(self.feature), self.feature)

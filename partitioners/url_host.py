@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
+import idna
 import pyarrow as pa
 from pydantic import ConfigDict, Field
 
@@ -14,6 +16,8 @@ from partitioners.partitioner import ExampleIds, Partitioner
 
 class ByUrlHost(Partitioner):
     """One group for each host: `www.x.com` and `x.com` are two groups, `x.com` and `X.com:8080` one.
+
+    `bücher.de` is the same host as its ASCII form `xn--bcher-kva.de`, which is the group id.
 
     Source: Charles et al. 2023, "Towards Federated Foundation Models", FedCCnews. Theirs keys on the network
     location, where a port or a user name makes another group; ours on the host name alone.
@@ -31,22 +35,39 @@ class ByUrlHost(Partitioner):
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Partitioner.assign`."""
-        return map_distinct(batch.column(self.feature), host_of)
+        return map_distinct(batch.column(self.feature), self.feature, host_of)
 
 
-def host_of(url: str | None) -> str | None:
-    """The host name of a URL in lower case, None where it has none.
+def host_of(url: str) -> str | None:
+    """The host name of a URL in lower case and ASCII, None where it has none.
 
     >>> host_of("http://user@WWW.Example.com:8080/a?b=c")
     'www.example.com'
-    >>> host_of("example.com/no/scheme")
-    'example.com'
+    >>> host_of("example.com/no/scheme"), host_of("http://bücher.example")
+    ('example.com', 'xn--bcher-kva.example')
     """
-    if not url:
-        return None
     text = url.strip()
+    has_scheme = _SCHEME.match(text)
     try:
-        host = urlsplit(text if "//" in text else f"//{text}").hostname
+        parts = urlsplit(text if has_scheme else f"//{text}")
+        if not has_scheme:
+            _ = parts.port  # raises for what follows the colon in javascript:void(0): that was a scheme
     except ValueError:  # such as an unclosed bracket of an IPv6 address
         return None
-    return host.rstrip(".") or None if host else None
+    host = (parts.hostname or "").rstrip(".")
+    return None if not host or _FORBIDDEN.search(host) else _ascii(host)
+
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+# Source: https://url.spec.whatwg.org/#forbidden-host-code-point, less the colon of IPv6 addresses.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f#/<>?@\[\\\]^|\s]")
+
+
+def _ascii(host: str) -> str:
+    """The form that stands in the domain name system, where there is one."""
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:  # such as an emoji
+        return host

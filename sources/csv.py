@@ -59,9 +59,7 @@ class CommaSeparated(FileSource):
                     stream,
                     # One thread, as fast as two here: with more, pyarrow does not know the number of a bad row.
                     pa.csv.ReadOptions(block_size=self.max_row_bytes, use_threads=False),
-                    pa.csv.ParseOptions(
-                        delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse
-                    ),
+                    pa.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True, invalid_row_handler=refuse),
                     pa.csv.ConvertOptions(
                         include_columns=[name for name in features if name in names],
                         column_types=dict.fromkeys(names, pa.string()),
@@ -75,10 +73,10 @@ class CommaSeparated(FileSource):
 
     def _explain(self, file: Path, error: pa.ArrowInvalid, bad_rows: list[Any]) -> str:
         if bad_rows:
-            row = bad_rows[0]
+            number, found, expected = (row := bad_rows[0]).number - 1, row.actual_columns, row.expected_columns
             return (
-                f"{file}, row {row.number - 1}: {row.actual_columns} fields where the header has {row.expected_columns}: "
-                f"{row.text[:80]!r}. Mend the row; a field with a {self.delimiter!r} or a newline stands in double quotes"
+                f"{file}, row {number}: {found} fields where the header has {expected}: {row.text[:80]!r}. "
+                f"Mend the row; a field with a {self.delimiter!r} or a newline stands in double quotes"
             )
         if "straddling" in str(error):
             return f"{file}: {_TOO_LONG.format('a row', self.max_row_bytes)}"

@@ -70,7 +70,7 @@ def find_files(patterns: list[str]) -> list[Path]:
     found: set[Path] = set()
     for pattern in patterns:
         matches = _matches(pattern)
-        files = {Path(os.path.abspath(p)) for p in matches if p.is_file()}
+        files = {p.absolute() for p in matches if p.is_file()}  # not resolved: links have names too
         if not files and matches:
             raise SourceError(
                 f"source path {pattern!r} is a folder; name its files, such as {pattern.rstrip('/')}/*. "
@@ -130,9 +130,15 @@ def opened(file: Path) -> Iterator[pa.NativeFile]:
 
 def unreadable(file: Path, error: Exception) -> str:
     """The message for a file that cannot be read."""
-    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     size = file.stat().st_size if file.exists() else 0
-    return f"cannot read {file} ({size:,} bytes): {text[:300]}. Fetch the file again, or leave it out of source.paths"
+    what = f"cannot read {file} ({size:,} bytes): {first_line(error)}"
+    return f"{what}. Fetch the file again, or leave it out of source.paths"
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, in one line of ours."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")[:300]
 
 
 def not_utf8(where: str) -> str:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
 
-from groupstream import SourceError
+from groupstream import Feature, SourceError, SpecError
 from groupstream.features import Features
-from sources.selection import conform, selected_features
+from sources.files import first_line, identity_of
+from sources.selection import conform, hint, selected_features
 from sources.source import SELECTION_HELP, Piece, Selection, Source, SourceBatch
 
 _PIECE_EXAMPLES = 100_000
@@ -44,7 +45,9 @@ class HuggingFace(Source):
 
     def available_features(self) -> Features:
         """See `Source.available_features`."""
-        return selected_features(self.features, _load(self).features.arrow_schema)
+        loaded = _load(self)
+        found = selected_features(self.features, loaded.features.arrow_schema)
+        return {name: _with_labels(feature, loaded.features[name]) for name, feature in found.items()}
 
     def pieces(self) -> list[Piece]:
         """See `Source.pieces`."""
@@ -56,8 +59,10 @@ class HuggingFace(Source):
         ]
 
     def identity(self) -> dict[str, Any]:
-        """The fingerprint that the datasets library keeps for its content. See `Source.identity`."""
+        """What local data hold; of others the fingerprint that the datasets library keeps. See `Source.identity`."""
         loaded = _load(self)
+        if loaded.cache_files and (self.folder or Path(self.dataset or "").exists()):
+            return identity_of([Path(file["filename"]) for file in loaded.cache_files])
         return {"fingerprint": loaded._fingerprint, "num_examples": len(loaded)}
 
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
@@ -65,28 +70,41 @@ class HuggingFace(Source):
         rows = _load(self).with_format("arrow")
         end = min(piece.part + _PIECE_EXAMPLES, len(rows))
         for start in range(piece.part, end, _BATCH_EXAMPLES):
-            table: pa.Table = rows[start : min(start + _BATCH_EXAMPLES, end)]
-            for batch in table.combine_chunks().to_batches():
-                yield SourceBatch(conform(batch, features, f"{self.split}, row {start}"))
+            table: pa.Table = rows[start : min(start + _BATCH_EXAMPLES, end)]  # in the order of a select or shuffle
+            (batch,) = table.combine_chunks().to_batches()
+            yield SourceBatch(conform(batch, features, f"{self.split}, row", start + 1))
 
 
-@functools.lru_cache(maxsize=2)
-def _load_once(arguments: str) -> Any:
-    """The dataset that a source names; kept, since each piece asks for it."""
-    source = HuggingFace.model_validate_json(arguments)
-    import datasets
-
-    try:
-        if source.folder is None:
-            return datasets.load_dataset(source.dataset, source.config, split=source.split, revision=source.revision)
-        loaded = datasets.load_from_disk(str(Path(source.folder).expanduser()))
-        return loaded[source.split] if isinstance(loaded, datasets.DatasetDict) else loaded
-    except (FileNotFoundError, ConnectionError, ValueError, KeyError) as error:
-        raise SourceError(
-            f"Hugging Face has no {source.folder or source.dataset!r} with split {source.split!r}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
+def _with_labels(feature: Feature, kind: Any) -> Feature:
+    names = getattr(kind, "names", None)  # of a datasets.ClassLabel
+    return feature.model_copy(update={"labels": tuple(names)}) if names and feature.dtype == "int64" else feature
 
 
 def _load(source: HuggingFace) -> Any:
-    return _load_once(source.model_dump_json())
+    files = Path(source.folder).expanduser().rglob("*.json") if source.folder else ()
+    return _load_once(source.model_dump_json(), max((file.stat().st_mtime_ns for file in files), default=0))
+
+
+@functools.lru_cache(maxsize=2)
+def _load_once(arguments: str, modified_at_ns: int) -> Any:
+    """The dataset that a source names; kept for as long as its folder is as it was, since each piece asks for it."""
+    source = HuggingFace.model_validate_json(arguments)
+    name = source.folder or source.dataset
+    try:
+        import datasets
+
+        if source.folder is None:
+            return datasets.load_dataset(source.dataset, source.config, split=source.split, revision=source.revision)
+        loaded = datasets.load_from_disk(str(Path(source.folder).expanduser()))
+    except ImportError as error:
+        raise SourceError(f"source kind huggingface needs a package: {error}. Run: pip install datasets") from error
+    except Exception as error:  # of the library, of its file formats, of the network
+        raise SourceError(
+            f"Hugging Face datasets cannot load {name!r}, split {source.split!r}: {first_line(error)}. "
+            "Check source.dataset, config and split, or source.folder"
+        ) from error
+    if isinstance(loaded, datasets.Dataset):
+        return loaded
+    if source.split not in loaded:
+        raise SpecError(f"source.split {source.split!r} is not in {name}; {hint(source.split, loaded)}")
+    return loaded[source.split]

@@ -35,14 +35,14 @@ class Idx(Source):
 
     def available_features(self) -> Features:
         """See `Source.available_features`."""
-        shape = _read_idx(self._pairs()[0][0], header_only=True).shape
-        return {"image": Feature(dtype="uint8", shape=(*shape[1:], 1)), "label": Feature(dtype="int64")}
+        _, *size = _read_shape(self._pairs()[0][0], num_dimensions=3)
+        return {"image": Feature(dtype="uint8", shape=(*size, 1)), "label": Feature(dtype="int64")}
 
     def pieces(self) -> list[Piece]:
         """See `Source.pieces`."""
         pairs = self._pairs()
-        labels = names_of([images for images, _ in pairs])
-        return [Piece(i, label, pair) for i, (label, pair) in enumerate(zip(labels, pairs, strict=True))]
+        names = names_of([images for images, _ in pairs])
+        return [Piece(i, name, pair) for i, (name, pair) in enumerate(zip(names, pairs, strict=True))]
 
     def identity(self) -> dict[str, Any]:
         """See `Source.identity`."""
@@ -50,21 +50,21 @@ class Idx(Source):
 
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
-        images, labels = (_read_idx(file) for file in piece.part)
-        if len(images) != len(labels):
+        images, labels = piece.part
+        num_images, *size = _read_shape(images, num_dimensions=3)
+        (num_labels,) = _read_shape(labels, num_dimensions=1)
+        if num_images != num_labels:
             raise SourceError(
-                f"{piece.label} has {len(images):,} images, {piece.part[1]} {len(labels):,} labels; "
+                f"{images} has {num_images:,} images, {labels} {num_labels:,} labels; "
                 "pair them in source.images and source.labels"
             )
-        if (*images.shape[1:], 1) != features["image"].shape:
+        if (*size, 1) != features["image"].shape:
             raise SourceError(
-                f"{piece.label} has images of {images.shape[1:]}, the first file of {features['image'].shape[:2]}; "
+                f"{images} has images of {tuple(size)}, the first file of {features['image'].shape[:2]}; "
                 "build them as two datasets"
             )
-        for start in range(0, len(images), _BATCH_EXAMPLES):
-            yield SourceBatch(
-                _batch(images[start : start + _BATCH_EXAMPLES], labels[start : start + _BATCH_EXAMPLES], features)
-            )
+        for some, their_labels in zip(_read_blocks(images, 3), _read_blocks(labels, 1), strict=True):
+            yield SourceBatch(_batch(some, their_labels, features))
 
     def _pairs(self) -> list[tuple[Path, Path]]:
         images, labels = find_files(self.images), find_files(self.labels)
@@ -81,21 +81,37 @@ def _batch(images: np.ndarray, labels: np.ndarray, features: Features) -> pa.Rec
     return pa.record_batch({"image": image, "label": pa.array(labels.astype(np.int64))})
 
 
-def _read_idx(file: Path, header_only: bool = False) -> np.ndarray:
-    """The tensor of an idx file; with `header_only`, one of its shape whose bytes are not read."""
+def _read_blocks(file: Path, num_dimensions: int) -> Iterator[np.ndarray]:
+    """The tensor of an idx file, uint8, some of its first dimension at a time."""
+    count, *size = _read_shape(file, num_dimensions)
+    item_bytes = math.prod(size)
     with opened(file) as stream:
-        header = stream.read(4)
-        if header[:3] != _MAGIC or len(header) < 4:
-            raise SourceError(
-                f"{file} is no idx file of unsigned bytes: it begins with {header.hex(' ') or 'nothing'}, not 00 00 08. "
-                "Check source.images and source.labels"
-            )
-        shape = tuple(np.frombuffer(stream.read(4 * header[3]), ">u4").tolist())
-        if header_only:
-            return np.broadcast_to(np.uint8(0), shape)
-        data = stream.read()
-    if len(data) != math.prod(shape):
+        stream.read(4 + 4 * num_dimensions)
+        for start in range(0, count, _BATCH_EXAMPLES):
+            want = min(_BATCH_EXAMPLES, count - start) * item_bytes
+            data = stream.read(want)
+            if len(data) < want:
+                raise SourceError(_wrong_size(file, start * item_bytes + len(data), count * item_bytes))
+            yield np.frombuffer(data, np.uint8).reshape(-1, *size)
+        if more := stream.read(1):
+            raise SourceError(_wrong_size(file, count * item_bytes + len(more), count * item_bytes))
+
+
+def _wrong_size(file: Path, found_bytes: int, expected_bytes: int) -> str:
+    found = f"at least {found_bytes:,}" if found_bytes > expected_bytes else f"{found_bytes:,}"
+    return f"{file} holds {found} bytes of data, its header says {expected_bytes:,}. Fetch the file again"
+
+
+def _read_shape(file: Path, num_dimensions: int) -> tuple[int, ...]:
+    """The shape in the header of an idx file."""
+    with opened(file) as stream:
+        header = stream.read(4 + 4 * num_dimensions)
+    what = {1: "labels", 3: "images"}[num_dimensions]
+    if header[:4] != _MAGIC + bytes([num_dimensions]):
         raise SourceError(
-            f"{file} holds {len(data):,} bytes of data, its header says {math.prod(shape):,}. Fetch the file again"
+            f"{file} is no idx file of {what}: it begins with {header[:4].hex(' ') or 'nothing'}, "
+            f"not 00 00 08 {num_dimensions:02x}. Check source.images and source.labels"
         )
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    if len(header) < 4 + 4 * num_dimensions:
+        raise SourceError(f"{file} ends within its header. Fetch the file again")
+    return tuple(np.frombuffer(header, ">u4", offset=4).tolist())

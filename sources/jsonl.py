@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import json
 import re
@@ -35,12 +36,16 @@ class JsonLines(FileSource):
 
     def available_features(self) -> Features:
         """The features of the first block, of 8 MiB, with those that are declared. See `Source.available_features`."""
-        for file in (files := self.files()):
-            for number, block in _blocks(file):
-                if isinstance(self.features, dict):
-                    return selected_features(self.features, _declared_schema(_objects(block, file, number), self.features))
-                return selected_features(self.features, _inferred_schema(block, file, number))
-        raise SourceError(f"{files[0]} has no line; a source needs at least one example to know its features")
+        files = self.files()
+        first = next(((file, *block) for file in files for block in _blocks(file)), None)
+        if first is None:
+            raise SourceError(f"{files[0]} has no line; a source needs at least one example to know its features")
+        file, number, block = first
+        if isinstance(self.features, dict):
+            schema = _declared_schema(_objects(block, file, number), self.features)
+        else:
+            schema = _inferred_schema(block, file, number)
+        return selected_features(self.features, schema)
 
     def read_file(self, file: Path, features: Features) -> Iterator[pa.RecordBatch]:
         """See `FileSource.read_file`."""
@@ -49,25 +54,32 @@ class JsonLines(FileSource):
                 batch = _parse(block, arrow_schema(features), "ignore" if self.features else "infer")
             except pa.ArrowInvalid:
                 batch = _parse_by_line(block, features, file, number)
-            if self.features is None:
-                refuse_new_features(batch.schema.names, features, f"{file}, line {number} or after")
+            if self.features is None and set(batch.schema.names) > set(features):
+                for line, found in _objects(block, file, number):
+                    refuse_new_features(found, features, f"{file}, line {line}")
             yield batch
 
 
 def _blocks(file: Path) -> Iterator[tuple[int, bytes]]:
     """Whole lines, about 8 MiB at a time or one longer line, and the number of the first of them."""
-    number, parts = 1, []
+    number = 1
+    for block in _whole_lines(file):
+        text = block.removeprefix(codecs.BOM_UTF8) if number == 1 else block
+        if text.strip():
+            yield number, text
+        number += block.count(b"\n")
+
+
+def _whole_lines(file: Path) -> Iterator[bytes]:
+    parts: list[bytes] = []  # of a line that is not whole yet
     with opened(file) as stream:
-        while data := stream.read(_BLOCK_BYTES):
-            end = data.rfind(b"\n") + 1
-            parts.append(data[:end] if end else data)
-            if end:
-                block = b"".join(parts)
-                if block.strip():
-                    yield number, block.removeprefix(b"\xef\xbb\xbf") if number == 1 else block
-                number, parts = number + block.count(b"\n"), [data[end:]]
-    if (block := b"".join(parts)).strip():
-        yield number, block
+        following = stream.read(_BLOCK_BYTES)
+        while data := following:
+            following = stream.read(_BLOCK_BYTES)
+            if end := data.rfind(b"\n") + 1 if following else len(data):
+                yield b"".join([*parts, data[:end]])
+                parts = []
+            parts.append(data[end:])
 
 
 def _parse(block: bytes, schema: pa.Schema, new_features: str) -> pa.RecordBatch:
@@ -88,13 +100,12 @@ def _inferred_schema(block: bytes, file: Path, number: int) -> pa.Schema:
     try:
         return _parse(block, pa.schema([]), "infer").schema
     except pa.ArrowInvalid as error:
-        for _ in _objects(block, file, number):  # raises at the line that is no JSON object
-            pass
+        numbers = [line for line, _ in _objects(block, file, number)]  # raises at a line that is no JSON object
         changed = _TYPE_CHANGED.search(str(error))
-        what = "feature {0!r} changes from {1} to {2}".format(*changed.groups()) if changed else str(error)
+        where = f"{file}, line {numbers[int(changed[4])]}" if changed else f"{file}, line {number} or after"
+        what = f"feature {changed[1]!r} changes from {changed[2]} to {changed[3]}" if changed else str(error)
         raise SourceError(
-            f"{file}, line {number + int(changed[4] if changed else 0)}: {what}. "
-            "Give the features to keep a type under source.features; a string takes any value"
+            f"{where}: {what}. Give the features to keep a type under source.features; a string takes any value"
         ) from error
 
 
@@ -129,23 +140,32 @@ def _column(values: list[Any], name: str, feature: Feature, file: Path, numbers:
     if feature.dtype == "string":
         values = [[_text(item) for item in v] if feature.is_list and isinstance(v, list) else _text(v) for v in values]
     try:
-        return pa.array(values, feature.arrow_type)
+        return _array(values, feature)
     except _MISFITS:
         for number, value in zip(numbers, values, strict=True):
             try:
-                pa.array([value], feature.arrow_type)
+                _array([value], feature)
             except _MISFITS as error:
                 raise ExampleError(misfit(f"{file}, line {number}", name, repr(value), feature)) from error
         raise
 
 
-_MISFITS = (ValueError, TypeError, OverflowError)  # ArrowInvalid is a ValueError
+# ArrowInvalid, a ValueError: out of the range of the type. UnicodeEncodeError, one too: half a surrogate pair.
+_MISFITS = (ValueError, TypeError, OverflowError)
 
 
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return value.written if isinstance(value, _Float) else json_text(value)
+def _array(values: list[Any], feature: Feature) -> pa.Array:
+    if not all(value is None or _has_type(value, feature) for value in values):
+        raise TypeError("a value of another type")
+    return pa.array(values, feature.arrow_type)
+
+
+def _has_type(value: Any, feature: Feature) -> bool:
+    """Whether it is of the type, not only convertible to it: Arrow would cut 1.5 to the integer 1."""
+    types = _PYTHON_TYPES.get(feature.dtype, {int})
+    if feature.is_list:
+        return isinstance(value, list) and all(type(item) in types for item in value)
+    return type(value) in types
 
 
 class _Float(float):
@@ -157,6 +177,15 @@ class _Float(float):
         number = super().__new__(cls, written)
         number.written = written
         return number
+
+
+_PYTHON_TYPES: dict[str, set[type]] = {"string": {str}, "bytes": {str}, "bool": {bool}, "float32": {_Float, float, int}}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return value.written if isinstance(value, _Float) else json_text(value)
 
 
 def _objects(block: bytes, file: Path, first: int) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import sysconfig
 import tokenize
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -47,7 +49,7 @@ class PythonModules(Source):
         """Fifty files a piece. See `Source.pieces`."""
         files = self._files()
         parts = [files[i : i + _FILES_A_PIECE] for i in range(0, len(files), _FILES_A_PIECE)]
-        return [Piece(i, f"{self._path(part[0])} and {len(part) - 1} more", part) for i, part in enumerate(parts)]
+        return [Piece(i, f"{self._path(part[0])} ... {self._path(part[-1])}", part) for i, part in enumerate(parts)]
 
     def identity(self) -> dict[str, Any]:
         """See `Source.identity`."""
@@ -56,7 +58,7 @@ class PythonModules(Source):
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
         rows = [row for file in piece.part for row in self._rows(file)]
-        yield SourceBatch(conform(pa.RecordBatch.from_pylist(rows, _SCHEMA), features, piece.label))
+        yield SourceBatch(conform(pa.RecordBatch.from_pylist(rows, _SCHEMA), features, f"{piece.label}, example"))
 
     def _root(self) -> Path:
         return Path(self.folder or sysconfig.get_paths()["stdlib"]).expanduser().absolute()
@@ -85,7 +87,7 @@ def _text_of(file: Path) -> str:
         with tokenize.open(file) as handle:
             return handle.read()
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise SourceError(f"cannot read {file} as Python text: {error}") from error
+        raise SourceError(f"cannot read {file} as Python text: {error}. Mend the file, or its coding line") from error
 
 
 def _definitions(file: Path, text: str) -> list[tuple[str, str]]:
@@ -93,10 +95,11 @@ def _definitions(file: Path, text: str) -> list[tuple[str, str]]:
 
     Every line of the file is in exactly one part.
     """
-    lines = text.splitlines(keepends=True)
+    lines = io.StringIO(text).readlines()  # not splitlines, which breaks lines at form feeds too
     try:
-        body = ast.parse(text).body
-    except SyntaxError as error:
+        with warnings.catch_warnings(action="ignore"):  # of strange escapes and the like
+            body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise SourceError(f"{file} is no Python this Python can parse: {error}. Use examples: file") from error
     parts, at = [], 0
     for node in body:

@@ -30,6 +30,8 @@ def selected_features(wanted: Selection, schema: pa.Schema) -> Features:
             )
         kind = schema.field(name).type
         found[name] = _declared(dtypes[name], kind) if name in dtypes else feature_of_arrow(name, kind)
+    if not found:
+        raise SpecError("no feature is left to store; name the features to keep under source.features")
     for name in found.keys() & {GROUP_ID, ""}:
         what = f"named {GROUP_ID!r}, which every stored record has already" if name else "without a name"
         raise SpecError(f"a feature of the source is {what}; list the features to keep under source.features")

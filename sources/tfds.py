@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
-from groupstream import Feature, SourceError, SpecError
+from groupstream import CorruptError, Feature, SourceError, SpecError
 from groupstream.example_decoding import decode_examples
-from groupstream.features import GROUP_ID, Features
+from groupstream.features import GROUP_ID, DType, Features
 from groupstream.tfrecord import iter_record_blocks
-from sources.files import identity_of
+from sources.files import first_line, identity_of
 from sources.selection import hint
 from sources.source import Piece, Source, SourceBatch
 
@@ -44,11 +46,8 @@ class Tfds(Source):
 
     def available_features(self) -> Features:
         """See `Source.available_features`."""
-        found = {}
-        for name, connector in self._builder().info.features.items():
-            if name != GROUP_ID:
-                found[name] = _feature_of(name, connector)
-        return found
+        features = self._builder().info.features
+        return {name: _feature_of(name, connector) for name, connector in features.items() if name != GROUP_ID}
 
     def pieces(self) -> list[Piece]:
         """See `Source.pieces`."""
@@ -69,22 +68,27 @@ class Tfds(Source):
                     lambda offset, size: _read_at(file, offset, size), 0, piece.part.stat().st_size, str(piece.part)
                 ):
                     yield SourceBatch(decode_examples(records, wanted), records)
-        except OSError as error:
-            raise SourceError(
-                f"cannot read {piece.part}: {error.strerror}. Prepare the dataset again with: tfds build"
-            ) from error
+        except (OSError, CorruptError) as error:
+            what = str(error).rpartition(". ")[0] or str(error)  # without the way out of a published version
+            raise SourceError(f"cannot read {piece.part}: {what}. Prepare the dataset again") from error
 
     def _builder(self) -> Any:
-        import tensorflow_datasets as tfds
-
         try:
+            import tensorflow_datasets as tfds
+
             if self.folder is not None:
                 return tfds.builder_from_directory(str(Path(self.folder).expanduser()))
             builder = tfds.builder(self.dataset, data_dir=self.data_dir)
-            builder.download_and_prepare()
-        except (tfds.core.DatasetNotFoundError, FileNotFoundError, ValueError) as error:
+            with contextlib.redirect_stdout(sys.stderr):
+                builder.download_and_prepare()
+        except ImportError as error:
             raise SourceError(
-                f"TFDS has no dataset {self.folder or self.dataset!r}: {str(error).splitlines()[0]}"
+                f"source kind tfds needs a package: {error}. Run: pip install tensorflow-datasets importlib_resources"
+            ) from error
+        except Exception as error:  # of the library, of the dataset's own code, of the network
+            raise SourceError(
+                f"TFDS cannot load {self.folder or self.dataset!r}: {first_line(error)}. "
+                "Check source.dataset and data_dir, or source.folder: it holds dataset_info.json"
             ) from error
         return builder
 
@@ -110,25 +114,41 @@ def _read_at(file: Any, offset: int, size: int) -> bytes:
 
 def _feature_of(name: str, connector: Any) -> Feature:
     """Our description of a TFDS feature as it stands in the record."""
-    kind = type(connector).__name__
-    if kind == "Image":
-        return Feature(dtype="bytes", image_format=connector.encoding_format or "png")
-    if kind == "ClassLabel":
-        return Feature(dtype="int64", labels=tuple(connector.names))
-    if kind == "Text":
-        return Feature(dtype="string")
+    from tensorflow_datasets import features as of_tfds
+
     stored = connector.get_serialized_info()
-    if isinstance(stored, dict) or stored.shape not in ((), (None,)):
-        raise SpecError(
-            f"feature {name!r} of the TFDS dataset is a {kind} that this source does not read; "
-            "store the dataset with Hugging Face save_to_disk and use kind: huggingface"
-        )
-    if connector.shape and None not in connector.shape:  # stored as bytes
-        return Feature(dtype=connector.numpy_dtype.__name__, shape=connector.shape)
-    return Feature(dtype=_dtype_of(connector.numpy_dtype), shape=stored.shape)
+    if isinstance(stored, dict) or len(stored.shape) > 1:
+        raise _unsupported(name, connector)
+    match connector:
+        case of_tfds.Image():
+            return Feature(dtype="bytes", image_format=connector.encoding_format or "png")
+        case of_tfds.ClassLabel():
+            return Feature(dtype="int64", labels=tuple(connector.names))
+        case of_tfds.Text():
+            return Feature(dtype="string")
+        case of_tfds.Sequence():
+            value = _feature_of(name, connector.feature)
+            return Feature(dtype="bytes", shape=(None,)) if value.shape else value.model_copy(update={"shape": (None,)})
+    dtype = np.dtype(stored.np_dtype)
+    if dtype != np.dtype(connector.numpy_dtype):  # a tensor stored as bytes
+        return _encoded_tensor(name, connector)
+    return Feature(dtype=_STORED_DTYPES.get(dtype.kind, "bytes"), shape=(None,) if stored.shape else ())
 
 
-def _dtype_of(numpy_type: Any) -> Any:
-    """The dtype of a list or a single value; whatever its width there, it is stored in 64 bits, or in a float of 32."""
-    kind = np.dtype(numpy_type).kind
-    return {"b": "bool", "i": "int64", "u": "int64", "f": "float32"}.get(kind, "bytes")
+# Of a list or a single value: whatever its width, it is stored in 64 bits, or in a float of 32.
+_STORED_DTYPES: dict[str, DType] = {"b": "bool", "i": "int64", "u": "int64", "f": "float32"}
+
+
+def _encoded_tensor(name: str, connector: Any) -> Feature:
+    dtype = np.dtype(connector.numpy_dtype).name
+    is_plain = getattr(connector.to_json_content(), "encoding", None) == "bytes" and connector.shape
+    if not is_plain or None in connector.shape or dtype not in get_args(DType):
+        raise _unsupported(name, connector)
+    return Feature(dtype=dtype, shape=connector.shape)
+
+
+def _unsupported(name: str, connector: Any) -> SpecError:
+    return SpecError(
+        f"feature {name!r} of the TFDS dataset is {' '.join(repr(connector).split())}, which is not read; "
+        "store the dataset with Hugging Face save_to_disk and use kind: huggingface"
+    )

@@ -7,68 +7,79 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import ConfigDict
 
-from groupstream import ExampleError, SourceError
+from groupstream import SourceError
 from groupstream.features import Features
-from sources.files import FileSource, opened, unreadable
-from sources.selection import conform, selected_features
-from sources.source import Piece, SourceBatch
+from sources.files import FileSource, not_utf8, opened
+from sources.selection import selected_features
 
-_OPENING = re.compile(r'<doc id="(?P<id>[^"]*)" (?:revid="[^"]*" )?url="(?P<url>[^"]*)" title="(?P<title>.*)">\n?')
+_OPENING = re.compile(r'<doc id="(?P<id>[^"]*)" (?:revid="[^"]*" )?url="(?P<url>[^"]*)" title="(?P<title>.*)">')
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "url", "title", "text")])
 _BATCH_EXAMPLES = 512
 
 
 class WikiExtractor(FileSource):
-    """One example an article: id, url, title, text. A piece is a file. Articles without text are kept."""
+    """One example an article: id, url, title, text. A piece is a file. Articles without text are kept.
+
+    WikiExtractor writes the title once more as the first line of each article; it is left out of the text.
+    """
 
     model_config = ConfigDict(title="WikiExtractor")
 
     kind: Literal["wikiextractor"] = "wikiextractor"
+    unit: ClassVar[str] = "article"
 
     def available_features(self) -> Features:
         """See `Source.available_features`."""
         return selected_features(self.features, _SCHEMA)
 
-    def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
-        """See `Source.read`."""
-        articles = _articles(piece.part)
+    def read_file(self, file: Path, features: Features) -> Iterator[pa.RecordBatch]:
+        """See `FileSource.read_file`."""
+        articles = _articles(file)
         while some := list(itertools.islice(articles, _BATCH_EXAMPLES)):
-            batch = pa.RecordBatch.from_pylist(some, _SCHEMA)
-            yield SourceBatch(conform(batch, features, piece.label))
+            yield pa.RecordBatch.from_pylist(some, _SCHEMA)
 
 
 def _articles(file: Path) -> Iterator[dict[str, str]]:
-    with opened(file) as stream:
-        article: dict[str, str] | None = None
-        lines: list[str] = []
-        for number, line in enumerate(_lines(file, stream), 1):
-            if line.startswith("<doc ") and article is None:
-                article, lines = _parse_opening(line, f"{file}, line {number}"), []
-            elif line.rstrip("\n") == "</doc>" and article is not None:
-                yield {**article, "text": "".join(lines).strip("\n")}
-                article = None
-            elif article is not None:
-                lines.append(line)
+    article: dict[str, str] | None = None
+    text: list[str] = []
+    for number, line in enumerate(_lines(file), 1):
+        words = line.rstrip("\r\n")
+        opening = _OPENING.fullmatch(words)
+        if article is None and opening:
+            article, text = opening.groupdict(), []
+        elif article is None and words:
+            raise SourceError(
+                f"{file}, line {number}: {words[:80]!r} stands outside an article, where only a line "
+                "<doc id= url= title=> may stand. Extract the file again with WikiExtractor"
+            )
+        elif article is not None and opening:
+            raise SourceError(_cut(f"{file}, line {number}", article))
+        elif article is not None and words == "</doc>":
+            yield {**article, "text": _without_title("".join(text).strip("\r\n"), article["title"])}
+            article = None
+        elif article is not None:
+            text.append(line)
     if article is not None:
-        raise SourceError(
-            f"{file}: the article {article['title']!r} has no </doc>; the file is cut short. Extract it again"
-        )
+        raise SourceError(_cut(f"{file}, its end", article))
 
 
-def _lines(file: Path, stream: pa.NativeFile) -> Iterator[str]:
-    try:
-        yield from io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
-    except UnicodeDecodeError as error:
-        raise SourceError(unreadable(file, error)) from error
+def _without_title(text: str, title: str) -> str:
+    first, _, rest = text.partition("\n")
+    return rest.strip("\r\n") if first.rstrip("\r") == title else text
 
 
-def _parse_opening(line: str, where: str) -> dict[str, str]:
-    match = _OPENING.fullmatch(line)
-    if not match:
-        raise ExampleError(f"{where}: {line.strip()[:80]!r} is no <doc id= url= title=> line of WikiExtractor")
-    return match.groupdict()
+def _cut(where: str, article: dict[str, str]) -> str:
+    return f"{where}: the article {article['title']!r} has no </doc>, it is cut short. Extract the file again"
+
+
+def _lines(file: Path) -> Iterator[str]:
+    with opened(file) as stream:
+        try:
+            yield from io.TextIOWrapper(stream, encoding="utf-8-sig", newline="\n")
+        except UnicodeDecodeError as error:
+            raise SourceError(not_utf8(str(file))) from error

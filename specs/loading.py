@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from groupstream import SpecError
+from sources.files import first_line
+from sources.selection import hint
 from specs.model import Spec
 
 
@@ -31,13 +32,15 @@ def load_spec(path: str | Path, settings: Iterable[str] = ()) -> Spec:
     try:
         return Spec.model_validate(fields, extra="forbid")
     except ValidationError as error:
-        problems = "; ".join(_explain(detail, fields) for detail in error.errors(include_url=False)[:5])
+        details = error.errors(include_url=False)
+        within = [detail for detail in details if not _names_a_type(next(reversed(detail["loc"]), ""))]
+        problems = "; ".join(_explain(detail) for detail in (within or details)[:5])
         raise SpecError(f"{path}: {problems}") from error
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        fields = yaml.safe_load(path.read_text())
+        fields = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError as error:
         raise SpecError(f"no spec at {path}, seen from {Path.cwd()}. Give the path of a YAML file") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -47,75 +50,77 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return fields
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once; by itself YAML keeps the last and says nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for (key, _), name in zip(node.value, keys, strict=True):
+            if keys.count(name) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{name} stands twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _apply(fields: dict[str, Any], setting: str) -> None:
     keys, equals, value = setting.partition("=")
-    if not equals:
-        raise SpecError(f"--set {setting!r} has no value; write it as key.key=value, such as runner.num_workers=2")
     *outer, last = keys.split(".")
+    if not equals or not all([*outer, last]):
+        raise SpecError(f"--set {setting!r} is no key=value; write it such as runner.num_workers=2")
     for key in outer:
         fields = fields.setdefault(key, {})
         if not isinstance(fields, dict):
             raise SpecError(f"--set {setting!r}: {key} is a value, not a group of keys")
-    fields[last] = yaml.safe_load(value)
+    try:
+        fields[last] = yaml.load(value, _Loader)
+    except yaml.YAMLError as error:
+        raise SpecError(f"--set {setting!r}: the value is no YAML; quote it: {first_line(error)}") from error
 
 
-def _explain(detail: ErrorDetails, fields: dict[str, Any]) -> str:
-    """One problem in words. Pydantic's location holds the tag of a union too, which is no key of the file."""
-    key = ".".join(str(part) for part in _keys(detail["loc"], fields))
+def _explain(detail: ErrorDetails) -> str:
+    """One problem in words."""
+    *outer, last = detail["loc"]
+    key, annotation = _follow(detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
-            return f"{key} is not a key of a spec{_did_you_mean(detail['loc'])}"
+            return f"{key} is not a key of a spec; {hint(str(last), _follow(outer)[1].model_fields)}"
         case "missing":
-            return f"{key} is missing"
+            return f"{key} is missing: {_follow(outer)[1].model_fields[last].description}"
         case "union_tag_not_found":
-            return (
-                f"{key}.kind is missing; it is one of {detail['ctx']['expected_tags']}"
-                if "expected_tags" in detail.get("ctx", {})
-                else f"{key}.kind is missing"
-            )
+            return f"{key}.kind is missing; it is one of {', '.join(_kinds(annotation))}"
         case "union_tag_invalid":
-            return f"{key}.kind is {detail['ctx']['tag']!r}; it is one of {detail['ctx']['expected_tags']}"
+            return f"{key}.kind is {(tag := detail['ctx']['tag'])!r}; {hint(tag, _kinds(annotation))}"
     message = detail["msg"].removeprefix("Value error, ")
-    value = "" if isinstance(detail["input"], dict) else f" is {detail['input']!r}"
-    return f"{key}{value}: {message[:1].lower()}{message[1:]}"
+    value = "" if isinstance(detail["input"], dict) else f" is {detail['input']!r:.80}"
+    way_out = ". Put it in quotes" if detail["type"] == "string_type" and isinstance(detail["input"], float) else ""
+    return f"{key}{value}: {message[:1].lower()}{message[1:]}{way_out}"
 
 
-def _keys(location: tuple[int | str, ...], fields: Any) -> list[int | str]:
-    keys: list[int | str] = []
-    for position, part in enumerate(location):
-        is_last = position == len(location) - 1
-        if isinstance(fields, dict) and part not in fields and not is_last:
-            continue  # the tag of a union
+def _follow(location: Iterable[int | str]) -> tuple[str, Any]:
+    """The key that a location of pydantic means, and the type of what is there.
+
+    A location names more than keys: the kind in a union of kinds, and the type in a plain one, as dict[str,int].
+    """
+    keys: list[str] = []
+    found: Any = Spec
+    for part in map(str, location):
+        members = get_args(found)
+        if kinds := _kinds(found):
+            found = kinds[part]
+            continue
+        if _names_a_type(part):
+            found = next(m for m in members if part.startswith(f"{getattr(m, '__name__', m)}["))
+            continue
         keys.append(part)
-        try:
-            fields = fields[part]
-        except (KeyError, IndexError, TypeError):
-            fields = None
-    return keys
+        field = getattr(found, "model_fields", {}).get(part)
+        found = field.annotation if field else next(reversed(members), None)  # of a dict or a list
+    return ".".join(keys), found
 
 
-def _did_you_mean(location: tuple[int | str, ...]) -> str:
-    model: Any = Spec
-    for part in location[:-1]:
-        model = _model_at(model, str(part))
-    if model is None:
-        return ""
-    names = list(model.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), names, 1)
-    return f"; did you mean {close[0]}?" if close else f"; the keys here are {', '.join(names)}"
+def _names_a_type(part: int | str) -> bool:
+    return "[" in str(part)
 
 
-def _model_at(model: Any, part: str) -> type[BaseModel] | None:
-    """The model of a key, or of a tag among the kinds of a union."""
-    if model is None:
-        return None
-    kinds = model if isinstance(model, tuple) else ()
-    for kind in kinds:
-        if kind.model_fields["kind"].default == part:
-            return kind
-    if kinds or part not in model.model_fields:
-        return None
-    annotation = model.model_fields[part].annotation
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return getattr(annotation, "__args__", None)
+def _kinds(annotation: Any) -> dict[str, type[BaseModel]]:
+    """The models of a union, by kind."""
+    models = [member for member in get_args(annotation) if hasattr(member, "model_fields")]
+    return {model.model_fields["kind"].default: model for model in models if "kind" in model.model_fields}

@@ -101,8 +101,8 @@ def _observed(config: Any, table: pa.Table, sizes: np.ndarray) -> tuple[str, Seq
         case "expect_table_row_count_to_be_between":
             return f"{len(sizes):,}", []
         case "expect_column_values_to_be_unique":
-            _, counts = np.unique(_hex(table["group_hash"]), return_counts=True)
-            return f"{(counts > 1).sum():,} twice", []
+            _, inverse, counts = np.unique(_hex(table["group_hash"]), return_inverse=True, return_counts=True)
+            return f"{(counts > 1).sum():,} twice", np.flatnonzero(counts[inverse] > 1).tolist()
         case "expect_column_max_to_be_between":
             largest = int(sizes.argmax())
             return f"{sizes[largest] / sizes.sum():.3f}", [largest]

@@ -18,9 +18,9 @@ class ExampleCheck(BaseModel):
     nullable: bool = Field(False, description="Whether it may be missing.")
     min_length: int | None = Field(None, ge=0, description="Fewest characters, or items of a list.")
     max_length: int | None = Field(None, ge=0, description="Most characters, or items of a list.")
-    min_value: float | None = Field(None, description="Least value of a number.")
-    max_value: float | None = Field(None, description="Greatest value of a number.")
-    allowed: list[str | int] | None = Field(None, min_length=1, description="The only values allowed.")
+    min_value: float | None = Field(None, allow_inf_nan=False, description="Least value of a number.")
+    max_value: float | None = Field(None, allow_inf_nan=False, description="Greatest value of a number.")
+    allowed: tuple[str | int, ...] | None = Field(None, min_length=1, description="The only values allowed.")
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> ExampleCheck:

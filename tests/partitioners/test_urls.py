@@ -1,0 +1,123 @@
+"""By the host, and by the registrable domain, of a URL."""
+
+from __future__ import annotations
+
+import socket
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from partitioners import ByUrlDomain, ByUrlHost, ExampleIds
+from partitioners.url_domain import _extract, domain_of
+from partitioners.url_host import host_of
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://example.com", "example.com"),
+        ("https://www.example.com/a/b?c=d#e", "www.example.com"),
+        ("HTTP://WWW.EXAMPLE.COM/", "www.example.com"),
+        ("http://example.com:8080/", "example.com"),
+        ("http://example.com:/", "example.com"),
+        ("http://example.com:99999/", "example.com"),
+        ("http://user@example.com/", "example.com"),
+        ("http://user:pa:ss@example.com:80/", "example.com"),
+        ("http://example.com./", "example.com"),
+        ("http://example.com?x=http://other.com", "example.com"),
+        ("ftp://files.example.com/x", "files.example.com"),
+        ("svn+ssh://a.example.com/x", "a.example.com"),
+        ("//example.com/x", "example.com"),
+        ("example.com", "example.com"),
+        ("example.com:80/a", "example.com"),
+        ("example.com/a//b", "example.com"),
+        ("example.com/?u=http://other.com/", "example.com"),
+        ("  http://example.com/\n", "example.com"),
+        ("http://a_b.example.com/", "a_b.example.com"),
+        ("http://localhost:3000/", "localhost"),
+        ("http://192.168.0.1:80/x", "192.168.0.1"),
+        ("http://[2001:DB8::1]:80/x", "2001:db8::1"),
+        ("http://bücher.example/", "xn--bcher-kva.example"),
+        ("http://BÜCHER.example/", "xn--bcher-kva.example"),
+        ("http://xn--bcher-kva.example/", "xn--bcher-kva.example"),
+        ("http://straße.example/", "xn--strae-oqa.example"),
+        ("http://example\u3002com/", "example.com"),
+        ("http://💩.example/", "💩.example"),
+        ("self.python", "self.python"),  # what Reddit writes for a post without a link
+    ],
+)
+def test_host_of_a_url(url: str, host: str) -> None:
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        " ",
+        "http://",
+        "http:///path",
+        "/a/path",
+        "#",
+        "?x",
+        "http://[::1/",
+        "http://exa mple.com/",
+        "a sentence, no address",
+        "http://a<b>.com/",
+        "http://a^b/",
+        "javascript:void(0)",
+        "about:blank",
+        "http://...",
+        "http://a\x00b/",
+    ],
+)
+def test_url_without_a_host_has_no_group(url: str) -> None:
+    assert host_of(url) is None
+    assert domain_of(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("http://example.com/", "example.com"),
+        ("http://www.news.example.com/", "example.com"),
+        ("http://news.bbc.co.uk/", "bbc.co.uk"),
+        ("http://bbc.co.uk./", "bbc.co.uk"),
+        ("http://www.city.kawasaki.jp/", "city.kawasaki.jp"),
+        ("http://a.xn--bcher-kva.de/", "xn--bcher-kva.de"),
+        ("http://a.bücher.de/", "xn--bcher-kva.de"),
+        ("http://a.食狮.公司.cn/", "xn--85x722f.xn--55qx5d.cn"),
+        # The whole public suffix list: what companies give to people counts as a suffix.
+        ("http://alice.github.io/", "alice.github.io"),
+        ("http://www.alice.github.io/", "alice.github.io"),
+        ("http://bob.github.io/", "bob.github.io"),
+        ("http://alice.blogspot.com/", "alice.blogspot.com"),
+        # No registrable domain: the host.
+        ("http://github.io/", "github.io"),
+        ("http://co.uk/", "co.uk"),
+        ("http://localhost/", "localhost"),
+        ("http://intranet.corp.internal/", "intranet.corp.internal"),
+        ("http://192.168.0.1/", "192.168.0.1"),
+        ("http://[::1]/", "::1"),
+    ],
+)
+def test_domain_of_a_url(url: str, domain: str) -> None:
+    assert domain_of(url) == domain
+
+
+def test_suffix_list_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError(f"opened a socket: {args}")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    _extract.cache_clear()
+    assert domain_of("http://a.b.example.co.uk/") == "example.co.uk"
+
+
+def test_each_distinct_url_is_looked_at_and_bytes_that_are_no_text_have_no_group() -> None:
+    urls = pa.array([b"http://x.com/1", b"http://\xff.com/", None, b"http://x.com/1"])
+    ids = ExampleIds(0, np.arange(4))
+    for partitioner in (ByUrlHost(), ByUrlDomain()):
+        assert partitioner.assign(pa.record_batch({"url": urls}), ids).to_pylist() == [b"x.com", None, None, b"x.com"]

@@ -1,0 +1,111 @@
+"""Finding, naming and opening the files of a source."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from groupstream import SourceError
+from sources import CommaSeparated, JsonLines, WikiExtractor
+from sources.files import find_files, names_of
+
+_LINES = "".join(f"{i}\n" for i in range(5_000))
+_CONTENT = {
+    CommaSeparated: "a\n" + _LINES,
+    JsonLines: "".join(f'{{"a": {i}}}\n' for i in range(5_000)),
+    WikiExtractor: f'<doc id="1" url="u" title="T">\n{_LINES}</doc>\n',
+}
+_KINDS = pytest.mark.parametrize("kind", list(_CONTENT), ids=lambda kind: kind.__name__)
+
+
+def _compress(content: bytes, suffix: str) -> bytes:
+    if suffix == ".gz":
+        return gzip.compress(content)
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return sink.getvalue().to_pybytes()
+
+
+@_KINDS
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compressed_file_reads_as_the_plain_one(kind: Any, suffix: str, write: Any, read_rows: Any) -> None:
+    plain = kind(paths=[write("plain", _CONTENT[kind])])
+    packed = kind(paths=[write(f"packed{suffix}", _compress(_CONTENT[kind].encode(), suffix))])
+    assert read_rows(packed) == read_rows(plain)
+
+
+@_KINDS
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compressed_file_cut_at_any_length_is_refused(kind: Any, suffix: str, write: Any, refusal: Any) -> None:
+    packed = _compress(_CONTENT[kind].encode(), suffix)
+    for length in (0, 1, 10, 100, len(packed) // 2, len(packed) - 9, len(packed) - 8, len(packed) - 1):
+        error = refusal(kind(paths=[write(f"cut{suffix}", packed[:length])]))
+        assert isinstance(error, SourceError)
+        assert f"cut{suffix} ({length:,} bytes)" in str(error)
+        assert "Fetch the file again" in str(error)
+
+
+@_KINDS
+def test_gzip_with_a_wrong_byte_is_refused(kind: Any, write: Any, refusal: Any) -> None:
+    packed = bytearray(_compress(_CONTENT[kind].encode(), ".gz"))
+    packed[-6] ^= 1  # of the checksum
+    assert "incorrect data check" in str(refusal(kind(paths=[write("bad.gz", bytes(packed))])))
+
+
+@_KINDS
+def test_plain_file_named_gz_is_refused(kind: Any, write: Any, refusal: Any) -> None:
+    assert "cannot read" in str(refusal(kind(paths=[write("plain.gz", _CONTENT[kind])])))
+
+
+@_KINDS
+@pytest.mark.parametrize("text", [b"\xe9", b"ab\xff\xfe"])
+def test_text_that_is_not_utf8_is_refused_with_its_place(kind: Any, text: bytes, write: Any, refusal: Any) -> None:
+    content = {
+        CommaSeparated: b"a\ngood\n" + text,
+        JsonLines: b'{"a": "good"}\n{"a": "' + text + b'"}',
+        WikiExtractor: b'<doc id="1" url="u" title="T">\n' + text + b"\n</doc>",
+    }[kind]
+    message = str(refusal(kind(paths=[write("latin1", content)])))
+    assert "latin1" in message
+    assert "UTF-8 text" in message
+    assert {CommaSeparated: "latin1, row 2", JsonLines: "latin1, line 2", WikiExtractor: "latin1"}[kind] in message
+
+
+def test_missing_file_is_refused_with_where_it_was_sought(write: Any, refusal: Any) -> None:
+    write("here.csv", "a\n")
+    message = str(refusal(CommaSeparated(paths=["here.csv", "ther*.csv"])))
+    assert message == f"source path 'ther*.csv' names no file, seen from {Path.cwd()}. Check source.paths"
+
+
+def test_folder_is_refused_with_the_pattern_to_write(write: Any, refusal: Any) -> None:
+    Path("folder/sub").mkdir(parents=True) if write("x", "") else None
+    assert "'folder/' is a folder; name its files, such as folder/*." in str(refusal(JsonLines(paths=["folder/"])))
+    assert "'fold*' is a folder" in str(refusal(JsonLines(paths=["fold*"])))
+
+
+def test_files_are_sorted_and_each_is_there_once(write: Any) -> None:
+    for name in ("b.csv", "a.csv", "c[1].csv"):
+        write(name, "")
+    found = find_files(["b.csv", "*.csv", str(Path("a.csv").absolute()), "c[1].csv"])
+    assert [file.name for file in found] == ["a.csv", "b.csv", "c[1].csv"]
+
+
+def test_file_is_found_by_a_name_that_is_a_pattern_too(write: Any) -> None:
+    write("c[1].csv", "")
+    assert [file.name for file in find_files(["c[1].csv"])] == ["c[1].csv"]
+
+
+def test_link_keeps_its_own_name(write: Any) -> None:
+    write("blob", "a\n1\n")
+    Path("link.csv").symlink_to("blob")
+    assert find_files(["link.csv"]) == [Path("link.csv").absolute()]
+
+
+def test_names_begin_below_the_common_folder() -> None:
+    assert names_of([Path("/data/x/a/1"), Path("/data/x/b/1")]) == ["a/1", "b/1"]
+    assert names_of([Path("/data/x/a")]) == ["a"]

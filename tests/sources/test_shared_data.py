@@ -1,0 +1,119 @@
+"""The real datasets of shared/data, through the specs of tests/shared_specs: sources, partitioners and checks."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from partitioners import ByFeature, ByUrlHost, ExampleIds, Partitioner
+from sources import Source
+from specs import Spec, load_spec
+from validation.examples import refuse_impossible_checks, violations
+
+pytestmark = pytest.mark.shared_data
+
+_SPECS = Path(__file__).parents[1] / "shared_specs"
+
+
+@pytest.fixture
+def spec(request: pytest.FixtureRequest, shared_data: Any, monkeypatch: pytest.MonkeyPatch) -> Spec:
+    """The spec of the test's dataset; the test runs in the folder of its data."""
+    monkeypatch.chdir(shared_data(request.param))
+    return load_spec(_SPECS / f"{request.param}.yaml")
+
+
+def _spec_of(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("spec", [name], indirect=True)
+
+
+def _batches(source: Source) -> Iterator[pa.RecordBatch]:
+    features = source.available_features()
+    for piece in source.pieces():
+        yield from (batch.columns for batch in source.read(piece, features, frozenset(features)))
+
+
+def _column(source: Source, name: str) -> list[Any]:
+    return [value for batch in _batches(source) for value in batch[name].to_pylist()]
+
+
+def _groups(source: Source, partitioner: Partitioner) -> Counter[bytes | None]:
+    sizes: Counter[bytes | None] = Counter()
+    for batch in _batches(source):
+        sizes.update(partitioner.assign(batch, ExampleIds(0, np.arange(len(batch)))).to_pylist())
+    return sizes
+
+
+def _rejected(spec: Spec) -> Counter[str]:
+    refuse_impossible_checks(spec.checks.examples, spec.source.available_features())
+    found = (reason for batch in _batches(spec.source) for reason in violations(spec.checks.examples, batch))
+    return Counter(reason for reason in found if reason is not None)
+
+
+@pytest.mark.parametrize("spec", sorted(file.stem for file in _SPECS.iterdir()), indirect=True)
+def test_spec_holds_for_its_data(spec: Spec) -> None:
+    assert sum(_rejected(spec).values()) <= spec.checks.max_rejected
+    assert len(_groups(spec.source, spec.partitioner)) >= spec.checks.groups.min_groups
+
+
+@_spec_of("news_abp")
+def test_news_has_the_hosts_that_are_known(spec: Spec) -> None:
+    sizes = _groups(spec.source, spec.partitioner)
+    assert (sizes.total(), len(sizes), max(sizes.values()), sizes[None]) == (7_488, 242, 722, 0)
+    assert np.quantile(list(sizes.values()), [0.1, 0.5], method="lower").tolist() == [1, 2]
+
+
+@_spec_of("wiki_en2015")
+def test_wiki_has_the_articles_that_are_known(spec: Spec) -> None:
+    texts, titles = _column(spec.source, "text"), _column(spec.source, "title")
+    assert (len(texts), texts.count("")) == (2_261, 11)
+    assert len({title for title, text in zip(titles, texts, strict=True) if text}) == 2_250
+    assert sum(not title.isascii() for title in titles) == 47
+    assert _rejected(spec) == {"text: min_length 1": 11}
+
+
+@_spec_of("hn_posts")
+def test_posts_have_the_authors_and_hosts_that_are_known(spec: Spec) -> None:
+    urls = _column(spec.source, "url")
+    assert (len(urls), urls.count("")) == (20_100, 2_440)
+    assert len(_groups(spec.source, spec.partitioner)) == 10_382
+    hosts = _groups(spec.source, ByUrlHost(feature="url"))
+    assert (len(hosts) - 1, hosts[None]) == (7_249, 2_440)
+
+
+@_spec_of("mnist_idx")
+def test_mnist_is_read_pixel_for_pixel(spec: Spec) -> None:
+    batches = list(_batches(spec.source))
+    assert sum(map(len, batches)) == 70_000
+    images = np.concatenate([batch["image"].to_numpy_ndarray() for batch in batches]).tobytes()
+    labels = pa.chunked_array([batch["label"] for batch in batches]).to_numpy().astype(np.uint8).tobytes()
+    assert images == b"".join(gzip.decompress(file.read_bytes())[16:] for file in sorted(Path().glob("*images*")))
+    assert labels == b"".join(gzip.decompress(file.read_bytes())[8:] for file in sorted(Path().glob("*labels*")))
+    assert len(_groups(spec.source, spec.partitioner)) == 10
+
+
+@_spec_of("web_reddit")
+def test_reddit_is_read_as_python_reads_it(spec: Spec) -> None:
+    domains = _groups(spec.source, ByFeature(feature="domain"))
+    assert (domains.total(), len(domains), max(domains.values())) == (63_871, 5_771, 16_045)
+    assert len(spec.source.pieces()) == 70
+    texts = pa.chunked_array([batch["selftext"] for batch in _batches(spec.source)])
+    assert pc.sum(pc.match_substring(texts, "\n")).as_py() == 10_136
+    csv.field_size_limit(1 << 30)
+    every = spec.source.model_copy(update={"features": None})
+    for piece in every.pieces()[::10]:
+        read = [
+            tuple(row.values())
+            for b in every.read(piece, every.available_features(), frozenset())
+            for row in b.columns.to_pylist()
+        ]
+        with open(piece.part, newline="", encoding="utf-8") as file:
+            assert read == [tuple(row) for row in csv.reader(file)][1:]
