@@ -72,11 +72,5 @@ def _refuse_unknown(who: str, name: str, features: Features) -> None:
 
 
 def _digest(spec: Spec, source: dict[str, Any]) -> str:
-    """Where the source lies is not part of it: its identity is."""
-    resolved = spec.resolved()
-    resolved["source"] = {key: value for key, value in resolved["source"].items() if key not in _PLACES}
-    content = {"spec": resolved, "source": source, "format": FORMAT_VERSION, "revision": BUILD_REVISION}
+    content = {"spec": spec.resolved(), "source": source, "format": FORMAT_VERSION, "revision": BUILD_REVISION}
     return hashlib.sha256(canonical_json(content)).hexdigest()
-
-
-_PLACES = {"paths", "folder", "data_dir", "images", "labels"}

@@ -9,9 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from groupstream import PublishError
 from groupstream.layout import STAGING
 
 _PREFIX = "build-"
+_FORGOTTEN_SECONDS = 24 * 3600
 _PARTS = ("runs", "shards", "progress")
 _LOCK = "lock"
 
@@ -95,12 +97,21 @@ def _locked_folder(unnamed: Path, folder: Path) -> int:
 
 def sweep_abandoned(root: Path) -> int:
     """Removes what builds that died left in the staging area; how many there were."""
+    _sweep_forgotten(root / STAGING)
     swept = 0
     for folder in (root / STAGING).glob(f"{_PREFIX}*"):
         if _is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
             swept += 1
     return swept
+
+
+def _sweep_forgotten(staging: Path) -> None:
+    """Files that a killed `put_if_absent` left; no put takes a day."""
+    for file in staging.glob("put-*"):
+        with suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > _FORGOTTEN_SECONDS:
+                file.unlink()
 
 
 def _is_abandoned(folder: Path) -> bool:

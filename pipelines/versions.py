@@ -43,7 +43,7 @@ def find_built(plan: Plan, store: Store) -> str | None:
     return _built_among(published_versions(store, plan.spec.name), plan, store)
 
 
-def claim_number(plan: Plan, store: Store, run: Mapping[str, str]) -> str:
+def claim_number(plan: Plan, store: Store, run: Mapping[str, Any]) -> str:
     """Claims the number of the new version: the one of the spec, or the next major one that no other build has.
 
     Two builds of one plan at once get the same number: they write the same bytes.

@@ -31,6 +31,7 @@ class FileSource(Source, ABC):
         unit: what an example of a file is called in errors.
     """
 
+    places: ClassVar[frozenset[str]] = frozenset(["paths"])
     unit: ClassVar[str] = "row"
 
     paths: list[str] = Field(min_length=1, description='Files or patterns, such as "news/*.jsonl.gz".')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
@@ -26,6 +26,7 @@ class HuggingFace(Source):
     model_config = ConfigDict(title="Hugging Face")
 
     kind: Literal["huggingface"] = "huggingface"
+    places: ClassVar[frozenset[str]] = frozenset(["folder"])
     dataset: str | None = Field(
         None, description='Its name on the hub, such as "allenai/c4", or the path of a folder of data files.'
     )

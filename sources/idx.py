@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ class Idx(Source):
     model_config = ConfigDict(title="idx (MNIST)")
 
     kind: Literal["idx"] = "idx"
+    places: ClassVar[frozenset[str]] = frozenset(["images", "labels"])
     images: list[str] = Field(min_length=1, description='Files or patterns, such as "mnist/*-images-idx3-ubyte.gz".')
     labels: list[str] = Field(min_length=1, description="The label files, in the same order when sorted by name.")
 

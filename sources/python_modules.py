@@ -9,7 +9,7 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import ConfigDict, Field
@@ -34,6 +34,7 @@ class PythonModules(Source):
     model_config = ConfigDict(title="Python modules")
 
     kind: Literal["python_modules"] = "python_modules"
+    places: ClassVar[frozenset[str]] = frozenset(["folder"])
     folder: str | None = Field(None, description="Where the modules lie. Default: the standard library of this Python.")
     examples: Literal["file", "definition"] = Field(
         "file",

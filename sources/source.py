@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -56,7 +56,13 @@ class SourceBatch(NamedTuple):
 
 
 class Source(BaseModel, ABC):
-    """A base dataset."""
+    """A base dataset.
+
+    Attributes:
+        places: the keys that say where it lies. What it is does not depend on them: that is its identity.
+    """
+
+    places: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True)
 

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
@@ -29,6 +29,7 @@ class Tfds(Source):
     model_config = ConfigDict(title="TensorFlow Datasets")
 
     kind: Literal["tfds"] = "tfds"
+    places: ClassVar[frozenset[str]] = frozenset(["folder", "data_dir"])
     dataset: str | None = Field(
         None, description='Its name, such as "c4/en:3.1.0". It is downloaded and prepared where it is not yet.'
     )

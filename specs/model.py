@@ -75,5 +75,6 @@ class Spec(BaseModel):
     runner: Runner = Field(Runner(), description="How the build runs.")
 
     def resolved(self) -> dict[str, Any]:
-        """All that determines the result, defaults included; not where it goes nor how it runs."""
-        return self.model_dump(mode="json", exclude={"runner": True, "publish": {"root"}})
+        """All that determines the result, defaults included; no place of the source or the result, nor how it runs."""
+        places = set(self.source.places)
+        return self.model_dump(mode="json", exclude={"runner": True, "publish": {"root"}, "source": places})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -23,11 +24,12 @@ class RecordedRun:
         self.id = str(flow_run.id)
         self._registry = registry
         self._stages = stages
+        self._places = plan.spec.source.model_dump(mode="json", include=set(plan.spec.source.places))
         registry.start_run(self.id, plan.spec.name, plan.digest, self.id)
 
-    def claim(self) -> dict[str, str]:
-        """What a version's claim says of this run."""
-        return {"run": self.id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    def claim(self) -> dict[str, Any]:
+        """What a version's claim says of this run: the things that may differ between builds of the same version."""
+        return {"run": self.id, "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "source": self._places}
 
     def unchanged(self, manifest: Manifest, location: str) -> None:
         """The version was there already; if its record is not, it is made now."""

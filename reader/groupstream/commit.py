@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 
@@ -23,7 +24,7 @@ from groupstream.stores import Store
 _BLOCK_BYTES = 8 << 20
 
 
-def claim_version(store: Store, folder: str, digest: str, run: Mapping[str, str]) -> bool:
+def claim_version(store: Store, folder: str, digest: str, run: Mapping[str, Any]) -> bool:
     """Claims a version for the build of this digest.
 
     Args:
@@ -41,7 +42,7 @@ def claim_version(store: Store, folder: str, digest: str, run: Mapping[str, str]
     return bool(read_claim(store, folder).get("digest") == digest)
 
 
-def read_claim(store: Store, folder: str) -> dict[str, str]:
+def read_claim(store: Store, folder: str) -> dict[str, Any]:
     """Who writes, or wrote, the version in `folder`; empty where no one does."""
     path = f"{folder}/{layout.CLAIM}"
     try:

@@ -107,7 +107,7 @@ class Manifest(_Part):
 
     Attributes:
         digest: identifies the build: SHA-256 of the spec, the source's identity and the format.
-        spec: the resolved spec, without where and how it was run.
+        spec: the resolved spec, without where its source lies, where it goes and how it runs.
         source: the identity of the base dataset.
         code: the versions of our distributions that built it.
         seed: the key of the group hash.

@@ -66,3 +66,15 @@ def test_errors_of_the_disk_say_what_to_do(tmp_path):
         staging.explaining_errors(),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_files_of_a_killed_put_are_swept_after_a_day(tmp_path):
+    staging = tmp_path / ".staging"
+    staging.mkdir()
+    old, new = staging / "put-old", staging / "put-new"
+    for file in (old, new):
+        file.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    sweep_abandoned(tmp_path)
+    assert not old.exists()
+    assert new.exists()
