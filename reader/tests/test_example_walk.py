@@ -82,7 +82,8 @@ def test_walk_and_protobuf_find_the_same(examples: list[tuple[dict[str, list[Any
 @settings(max_examples=300)
 @given(LISTS, st.data())
 def test_damaged_records_are_never_read_differently(lists: dict[str, list[Any]], data: st.DataObject) -> None:
-    whole = bytearray(message_of(lists, 1) or b"\x0a\x00")
+    wanted = {name: values for name, values in lists.items() if name in KINDS}  # nothing else is looked into
+    whole = bytearray(message_of(wanted, 1) or b"\x0a\x00")
     position = data.draw(st.integers(0, len(whole) - 1))
     whole[position] = data.draw(st.integers(0, 255))
     damaged = bytes(whole[: data.draw(st.integers(0, len(whole)))])
