@@ -4,8 +4,6 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
-export GROUPSTREAM_ROOT ?= $(CURDIR)/.demo
-export PREFECT_HOME ?= $(CURDIR)/.demo/.prefect
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 
 .PHONY: help setup demo test test-reader quick check format lock clean
@@ -40,6 +38,8 @@ $(VENV)/dev: requirements/dev.txt pyproject.toml reader/pyproject.toml | $(VENV)
 
 setup: $(VENV)/dev
 
+demo: export GROUPSTREAM_ROOT = $(CURDIR)/.demo
+demo: export PREFECT_HOME = $(CURDIR)/.demo/.prefect
 demo: $(VENV)/platform
 	@$(BIN)/groupstream build specs/demo.yaml
 	@echo

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Before anything imports Prefect: tests neither use nor fill the home of whoever runs them.
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
+atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 _REPOSITORY = Path(__file__).parents[1]
 
