@@ -17,6 +17,9 @@ import pytest
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
+for _variable in ("GROUPSTREAM_ROOT", "GROUPSTREAM_REGISTRY_URL"):
+    os.environ.pop(_variable, None)
+
 _REPOSITORY = Path(__file__).parents[1]
 
 SharedData = Callable[[str], Path]

@@ -112,9 +112,13 @@ class Split:
 
     def __iter__(self) -> Iterator[Group]:
         """All groups in stored order, which is a random order. Reads the index a part at a time."""
-        for rows in in_neighbourhoods(self._rows()):
-            neighbours = Neighbours(self._location.store, self._path(rows[0]), self._manifest.features, rows)
+        for neighbours in self.neighbourhoods():
             yield from neighbours.groups()
+
+    def neighbourhoods(self) -> Iterator[Neighbours]:
+        """All groups in stored order, in the parts that are read together."""
+        for rows in in_neighbourhoods(self._rows()):
+            yield Neighbours(self._location.store, self._path(rows[0]), self._manifest.features, rows)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for batch in self._index.iter_batches(batch_size=1 << 12):

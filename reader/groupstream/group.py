@@ -57,6 +57,14 @@ class Neighbours:
 
     @functools.cached_property
     def _examples(self) -> pa.RecordBatch:
+        return decode_examples(self.records(), self._features)
+
+    def records(self) -> pa.LargeBinaryArray:
+        """The serialised tf.train.Examples of all groups together, all CRCs checked.
+
+        Raises:
+            CorruptError: the bytes are not those that were written.
+        """
         start, length = self._rows[0]["offset_bytes"], sum(row["length_bytes"] for row in self._rows)
         where = f"{self._store.root}/{self._path}, byte {start}"
         records = unframe(read_stored(self._store, self._path, start, length), where)
@@ -65,7 +73,7 @@ class Neighbours:
                 f"{where} should hold {expected} examples of {len(self._rows)} groups, {len(records)} were read. "
                 "Check the version with: groupstream verify REF"
             )
-        return decode_examples(records, self._features)
+        return records
 
 
 def in_neighbourhoods(rows: Iterator[Row]) -> Iterator[list[Row]]:

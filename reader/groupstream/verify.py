@@ -13,7 +13,7 @@ from groupstream.dataset import Dataset, Split
 from groupstream.errors import CorruptError
 from groupstream.example_decoding import decode_examples
 from groupstream.features import Feature, Features
-from groupstream.group import Group
+from groupstream.group import Group, Neighbours
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import statistics_of
 from groupstream.manifest import StoredFile
@@ -61,7 +61,7 @@ def _verify_split(split: Split, group_id: Features) -> int:
         raise CorruptError(f"the index of split {split.name} does not add up to the statistics of the manifest")
     _verify_order(split, table)
     _verify_places(split, table)
-    return sum(_verify_group(group, group_id) for group in split)
+    return sum(_verify_neighbours(neighbours, group_id) for neighbours in split.neighbourhoods())
 
 
 def _verify_order(split: Split, table: pa.Table) -> None:
@@ -88,13 +88,37 @@ def _verify_places(split: Split, table: pa.Table) -> None:
             raise CorruptError(f"the index has other counts of groups or examples for {shard.path} than the manifest")
 
 
+def _verify_neighbours(neighbours: Neighbours, group_id: Features) -> int:
+    groups = list(neighbours.groups())
+    if len(groups) == 1:  # maybe larger than memory
+        return _verify_group(groups[0], group_id)
+    records, counts = neighbours.records(), np.array([group.num_examples for group in groups])
+    found = decode_examples(records, group_id).column(0).to_pylist()
+    owner = np.repeat(np.arange(len(groups)), counts).tolist()
+    wrong = next((row for row, i in enumerate(owner) if found[row] != groups[i].id), None)
+    if wrong is not None:
+        _refuse_stranger(found[wrong], groups[owner[wrong]])
+    num_bytes = np.add.reduceat(byte_lengths(records), np.cumsum(counts) - counts)
+    for group, size in zip(groups, num_bytes.tolist(), strict=True):
+        _verify_size(group, size)
+    return len(records)
+
+
 def _verify_group(group: Group, group_id: Features) -> int:
     num_bytes = 0
     for records in group.records():
-        found = decode_examples(records, group_id).column(0).unique().to_pylist()
-        if found != [group.id]:
-            raise CorruptError(f"examples of group {found} stand where the index places group {group.id!r}")
-        num_bytes += byte_lengths(records).sum()
+        for found in decode_examples(records, group_id).column(0).unique().to_pylist():
+            if found != group.id:
+                _refuse_stranger(found, group)
+        num_bytes += int(byte_lengths(records).sum())
+    _verify_size(group, num_bytes)
+    return group.num_examples
+
+
+def _refuse_stranger(found: bytes | None, group: Group) -> None:
+    raise CorruptError(f"an example of group {found!r} stands where the index places group {group.id!r}")
+
+
+def _verify_size(group: Group, num_bytes: int) -> None:
     if num_bytes != group.num_bytes:
         raise CorruptError(f"group {group.name!r} has {num_bytes:,} bytes, the index says {group.num_bytes:,}")
-    return group.num_examples

@@ -137,7 +137,7 @@ def move_between_groups(name: str, amount: int) -> Callable[[pa.Table], pa.Table
         (lambda t: set_column(t, "shard_index", np.zeros(len(t), np.int32)), "is not in the order of the hashes"),
         (lambda t: set_column(t, "offset_bytes", t["offset_bytes"].to_numpy() + 1), "do not fill it"),
         (move_between_groups("length_bytes", 1), "do not fill it"),
-        (move_between_groups("num_examples", 1), "should have . examples, . were read"),
+        (move_between_groups("num_examples", 1), "stands where the index places group"),
         (move_between_groups("num_bytes", 1), "bytes, the index says"),
     ],
 )
@@ -156,5 +156,5 @@ def test_a_version_made_up_on_the_spot_is_as_it_was_written(make_version: Any) -
 
 def test_examples_that_name_no_group_are_found(make_version: Any) -> None:
     root = make_version([{"n": n} for n in range(100)], IDS, FEATURES, group_feature="key")
-    with pytest.raises(CorruptError, match=r"examples of group \[None\] stand where the index places group b'g"):
+    with pytest.raises(CorruptError, match=r"an example of group None stands where the index places group b'g"):
         verify_in(root, "made")

@@ -71,7 +71,7 @@ BAD_INPUT = {
     "unknown key": (
         ["--set", "partitioner.featur=key"],
         2,
-        "partitioner.featur is not a key of a spec; did you mean feature?",
+        "partitioner.featur is not a key of a spec; did you mean 'feature'?",
     ),
     "missing file": (["--set", "source.paths=[nothing*.jsonl]"], 1, "source path 'nothing*.jsonl' names no file"),
     "feature that is not there": (
