@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -89,4 +90,4 @@ def _next_command(result: BuildResult) -> str:
     else:
         ref = str(location.relative_to(Path.cwd()) if location.is_relative_to(Path.cwd()) else location)
     command = "groupstream" if shutil.which("groupstream") else sys.argv[0]
-    return f"{command} head {ref}"
+    return shlex.join([command, "head", ref])

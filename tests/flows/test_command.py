@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_build_ends_with_a_table_and_what_to_type_next(command, spec_file, root)
     for words in ("12", "train, 4 shards", "60 in, none dropped", "5 / 5 / 5 / 5", "partition", f"{root}/small/1.0.0"):
         assert words in out
     assert "✓ Partition" in err and "60 examples" in err
-    following = out.split("next: ")[1].split()[1:]
+    following = shlex.split(out.split("next: ")[1])[1:]
     assert command(*following)[0] == 0
     assert "exists already" in command("build", str(spec_file))[1]
 
