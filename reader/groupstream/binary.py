@@ -74,3 +74,31 @@ def varint_widths(values: np.ndarray) -> np.ndarray:
             break
         widths += longer
     return widths
+
+
+def gather(data: pa.Buffer, starts: np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:
+    """Ascending ranges of `data`, copied to stand one after the other.
+
+    The data is seen as values that are in turn a range and the gap after it; Arrow takes every second one.
+    """
+    if not len(starts):
+        return binary_array(b"", np.zeros(0, np.int64))
+    borders = np.empty(2 * len(starts) + 1, np.int64)
+    borders[:-1:2], borders[1::2], borders[-1] = starts, ends, ends[-1]
+    every_second = np.arange(0, 2 * len(starts), 2)
+    indices = pa.Array.from_buffers(pa.int64(), len(starts), [None, pa.py_buffer(every_second)])
+    return binary_array_at(data, borders).take(indices)
+
+
+def words_at(data: bytes | np.ndarray, positions: np.ndarray, dtype: str) -> np.ndarray:
+    """The number of type `dtype` whose first byte is `data[position]`, for each position; none needs to be aligned.
+
+    Raises:
+        IndexError: one goes past the end of the data.
+    """
+    return words_of(data, dtype)[positions]
+
+
+def words_of(data: bytes | np.ndarray, dtype: str) -> np.ndarray:
+    """View of `data` with one number for each byte: the one that begins there. No copy. Written to where `data` is."""
+    return np.ndarray(max(len(data) - np.dtype(dtype).itemsize + 1, 0), dtype, data, 0, (1,))

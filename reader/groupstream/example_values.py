@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from groupstream.binary import binary_array, binary_array_at, byte_lengths, data_of
+from groupstream.binary import byte_lengths, data_of, gather
 from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans
 
 _MAX_STEPS = 1 << 12  # a list of more byte strings is parsed instead: the walk takes one of each record a step
@@ -77,10 +77,10 @@ def _read_byte_strings(
         positions[active] = item_ends
         active = active[going]
     if len(found) == 1:
-        return gather(records, *found[0]), counts
+        return gather(records.buffers()[2], *found[0]), counts
     starts, ends = (np.concatenate([f[i] for f in found]) if found else np.zeros(0, np.int64) for i in (0, 1))
     order = np.argsort(starts, kind="stable")  # records stand one after the other, so this is record by record
-    return gather(records, starts[order], ends[order]), counts
+    return gather(records.buffers()[2], starts[order], ends[order]), counts
 
 
 def _read_floats(
@@ -125,17 +125,4 @@ def _read_packed(records: pa.LargeBinaryArray, positions: np.ndarray, limits: np
     starts, ends = enter(bytes_of(records), positions, limits, _PACKED)
     if (ends != limits).any() or (starts == ends).any():
         raise IrregularError
-    return gather(records, starts, ends)
-
-
-def gather(records: pa.LargeBinaryArray, starts: np.ndarray, ends: np.ndarray) -> pa.LargeBinaryArray:
-    """Ascending ranges of the data of `records`, one after the other.
-
-    The data is seen as values that are in turn a range and the gap after it; Arrow takes every second one.
-    """
-    if not len(starts):
-        return binary_array(b"", np.zeros(0, np.int64))
-    borders = np.column_stack([starts, ends]).reshape(-1)
-    in_turn = binary_array_at(records.buffers()[2], np.append(borders, borders[-1]))
-    every_second = np.arange(0, len(borders), 2)
-    return in_turn.take(pa.Array.from_buffers(pa.int64(), len(starts), [None, pa.py_buffer(every_second)]))
+    return gather(records.buffers()[2], starts, ends)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groupstream import CorruptError, ExampleError, Feature
-from groupstream.binary import joined
+from groupstream.binary import gather, joined
 from groupstream.example_encoding import encode_examples, encode_group_ids
 from groupstream.example_parsing import example_class, parse_columns
-from groupstream.example_values import RawColumn, gather, walk_columns
+from groupstream.example_values import RawColumn, walk_columns
 from groupstream.example_walk import IrregularError, bytes_of
 
 KINDS = {"a": "bytes_list", "b": "int64_list", "longer name": "float_list"}
@@ -145,6 +145,6 @@ def test_long_lists_of_byte_strings_are_left_to_protobuf() -> None:
 def test_gather_takes_ranges_in_order() -> None:
     records = binaries([b"hello world", b"and more"])
     starts, ends = np.array([0, 6, 6, 15]), np.array([5, 6, 11, 19])
-    assert gather(records, starts, ends).to_pylist() == [b"hello", b"", b"world", b"more"]
-    assert gather(records, starts[:0], ends[:0]).to_pylist() == []
+    assert gather(records.buffers()[2], starts, ends).to_pylist() == [b"hello", b"", b"world", b"more"]
+    assert gather(records.buffers()[2], starts[:0], ends[:0]).to_pylist() == []
     assert len(bytes_of(records)) == 19
