@@ -15,11 +15,13 @@ from cards import render_card
 from groupstream import ConflictError, layout
 from groupstream.commit import claim_version, describe_file, read_claim
 from groupstream.features import GROUP_ID
-from groupstream.group import Group
+from groupstream.group import single_group
+from groupstream.group_rows import rows_of_batch
 from groupstream.group_table import statistics_of
 from groupstream.layout import version_key
 from groupstream.manifest import CheckResult, Manifest, Shard, SplitInfo, canonical_json
 from groupstream.refs import published_versions
+from groupstream.shard_reader import ShardReader
 from groupstream.stores import LocalStore, Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from pipelines.merge import MergedShard
@@ -129,9 +131,10 @@ def _manifest(
 
 def _samples(partitioned: Partitioned, table: pa.Table) -> list[dict[str, Any]]:
     """The first example of each of the first groups."""
+    paths = [Path(shard.path) for shard in partitioned.shards]
+    reader = ShardReader(LocalStore(paths[0].parent), tuple(path.name for path in paths), partitioned.features)
     samples = []
-    for row in table.slice(0, _SAMPLES).to_pylist():
-        shard = Path(partitioned.shards[row["shard_index"]].path)
-        group = Group(LocalStore(shard.parent), shard.name, partitioned.features, row)
+    for batch in table.slice(0, _SAMPLES).to_batches(max_chunksize=1):
+        group = single_group(reader, rows_of_batch(batch, 0))
         samples.append({GROUP_ID: group.id, **next(group.examples())})
     return samples

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import functools
 import os
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import google_crc32c
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from groupstream import layout
-from groupstream.errors import CorruptError, UnknownKeyError
+from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
+from groupstream.errors import UnknownKeyError
 from groupstream.features import Features
-from groupstream.group import Group, Neighbours, in_neighbourhoods, read_stored
-from groupstream.group_order import hash_group_ids
+from groupstream.group import Group, single_group
+from groupstream.index import GroupIndex, open_index
+from groupstream.index_file import IndexFile
 from groupstream.manifest import Manifest, SplitInfo
 from groupstream.refs import Location, resolve
+from groupstream.selection import as_id
+from groupstream.shard_reader import ShardReader
+from groupstream.stored import read_stored
+from groupstream.stream import GroupIterator, GroupStream
+
+_BLOCK_ROWS = 1 << 12
 
 
 def open_dataset(ref: str | os.PathLike[str], root: str | None = None) -> Dataset:
@@ -79,12 +85,17 @@ class Dataset(Mapping[str, "Split"]):
 
 
 class Split:
-    """The groups of one split: a stream of them, or one by id."""
+    """The groups of one split: a stream of them, or one by id. What a `GroupStream` has, a split has too."""
 
     def __init__(self, location: Location, manifest: Manifest, name: str) -> None:
         self._location = location
         self._manifest = manifest
         self.name = name
+
+    @property
+    def ref(self) -> str:
+        """`name@version` of the version that it belongs to."""
+        return self._manifest.ref
 
     @property
     def info(self) -> SplitInfo:
@@ -95,6 +106,11 @@ class Split:
     def seed(self) -> int:
         """The key of the group hash."""
         return self._manifest.seed
+
+    @property
+    def features(self) -> Features:
+        """The features of an example."""
+        return self._manifest.features
 
     @property
     def num_groups(self) -> int:
@@ -108,83 +124,117 @@ class Split:
 
     def group_table(self, columns: list[str] | None = None) -> pa.Table:
         """One row per group in stored order: ids, sizes, places. Reads the index, never the data."""
-        return self._index.read(columns)
+        return self.index_file.read(columns)
 
-    def __iter__(self) -> Iterator[Group]:
-        """All groups in stored order, which is a random order. Reads the index a part at a time."""
-        for neighbours in self.neighbourhoods():
-            yield from neighbours.groups()
+    def stream(self) -> GroupStream:
+        """All groups in stored order, which is a random order; to be filtered, shuffled, sharded."""
+        return GroupStream(self)
 
-    def neighbourhoods(self) -> Iterator[Neighbours]:
-        """All groups in stored order, in the parts that are read together."""
-        for rows in in_neighbourhoods(self._rows()):
-            yield Neighbours(self._location.store, self._path(rows[0]), self._manifest.features, rows)
+    def __iter__(self) -> GroupIterator:
+        """All groups in stored order. Reads the index a part at a time."""
+        return iter(self.stream())
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        for batch in self._index.iter_batches(batch_size=1 << 12):
-            yield from batch.to_pylist()
+    def filter(self, **conditions: Any) -> GroupStream:
+        """See `GroupStream.filter`."""
+        return self.stream().filter(**conditions)
+
+    def select(self, *features: str) -> GroupStream:
+        """See `GroupStream.select`."""
+        return self.stream().select(*features)
+
+    def shuffle(self, seed: int) -> GroupStream:
+        """See `GroupStream.shuffle`."""
+        return self.stream().shuffle(seed)
+
+    def shard(self, index: int, count: int) -> GroupStream:
+        """See `GroupStream.shard`."""
+        return self.stream().shard(index, count)
 
     def __len__(self) -> int:
         return self.num_groups
 
     def __contains__(self, group_id: bytes | str) -> bool:
-        return self._find(_as_bytes(group_id)) is not None
+        return bool(self.index.find([as_id(group_id)])[0] >= 0)
 
     def group(self, group_id: bytes | str) -> Group:
-        """One group by its id. One look-up in the index; the data is read when the group is.
+        """One group by its id. One look-up in the index; the data is read when the group is, in one range.
 
         Raises:
             UnknownKeyError: no such group. It is a KeyError.
         """
-        row = self._find(_as_bytes(group_id))
-        if row is None:
-            ref = self._manifest.ref
+        return single_group(self.reader(), self.index.rows(self.rows_of([as_id(group_id)])))
+
+    def groups(self, group_ids: Iterable[bytes | str]) -> Iterator[Group]:
+        """Groups by their ids, in the order of the ids. Groups that lie near each other are read in one request.
+
+        Raises:
+            UnknownKeyError: an id that the split does not have; before anything is read.
+        """
+        rows = self.rows_of([as_id(group_id) for group_id in group_ids])
+        return self.groups_at(rows)
+
+    def groups_at(self, rows: np.ndarray) -> Iterator[Group]:
+        """The groups with these numbers in stored order, in the order of the numbers."""
+        blocks = (self.index.rows(rows[i : i + _BLOCK_ROWS]) for i in range(0, len(rows), _BLOCK_ROWS))
+        chunks = cut_in_chunks(self.reader(), blocks)
+        for chunk in work_ahead(chunks, Chunk.decode, num_chunks=1):
+            yield from chunk.groups()
+
+    def rows_of(self, group_ids: Sequence[bytes]) -> np.ndarray:
+        """int64[len(group_ids)]: the numbers of these groups in stored order. Reads the index only.
+
+        Raises:
+            UnknownKeyError: an id that the split does not have.
+        """
+        rows = self.index.find(group_ids)
+        unknown = [group_ids[i] for i in np.flatnonzero(rows < 0)]
+        if unknown:
+            others = f" (and {len(unknown) - 1} more of the ids asked for)" if len(unknown) > 1 else ""
             raise UnknownKeyError(
-                f"{ref} has no group {group_id!r} in split {self.name}; "
-                f"see some with: groupstream head {ref} --split {self.name}"
+                f"{self.ref} has no group {_shown(unknown[0])}{others} in split {self.name}; "
+                f"see some with: groupstream head {self.ref} --split {self.name}"
             )
-        return self._group(row)
+        return rows
+
+    def features_named(self, names: Sequence[str]) -> Features:
+        """Some features, in the order of the names.
+
+        Raises:
+            UnknownKeyError: a name that no feature has.
+        """
+        for name in names:
+            if name not in self.features:
+                raise UnknownKeyError(f"{self.ref} has no feature {name!r}; it has {', '.join(self.features)}")
+        return {name: self.features[name] for name in names}
+
+    def reader(self, features: Sequence[str] | None = None) -> ShardReader:
+        """What reads its shards, and which features it decodes; default all."""
+        paths = tuple(f"{self._location.folder}/{shard.path}" for shard in self.info.shards)
+        chosen = self.features if features is None else self.features_named(features)
+        return ShardReader(self._location.store, paths, chosen)
 
     @functools.cached_property
-    def _index(self) -> pq.ParquetFile:
+    def index_file(self) -> IndexFile:
+        """Its group table, checked."""
         file = self.info.group_table
-        data = read_stored(self._location.store, f"{self._location.folder}/{file.path}")
-        if (found := f"{google_crc32c.value(data):08x}") != file.crc32c:
-            raise CorruptError(
-                f"{self._location}/{file.path} has crc32c {found}, its manifest says {file.crc32c}. "
-                "Pull the version again"
-            )
-        return pq.ParquetFile(pa.BufferReader(data))
-
-    def _find(self, group_id: bytes) -> dict[str, Any] | None:
-        wanted = hash_group_ids([group_id], self._manifest.seed)[0].tobytes()
-        row_group = bisect_left(self._last_hashes, wanted)
-        if row_group == len(self._last_hashes):
-            return None
-        rows = self._index.read_row_group(row_group)
-        found = bisect_left(rows["group_hash"], wanted, key=lambda stored: stored.as_py())
-        if found == len(rows) or rows["group_id"][found].as_py() != group_id:
-            return None
-        row: dict[str, Any] = rows.slice(found, 1).to_pylist()[0]
-        return row
+        return IndexFile(self._location.store, f"{self._location.folder}/{file.path}", file)
 
     @functools.cached_property
-    def _last_hashes(self) -> list[bytes]:
-        """The greatest group hash of each row group, from the statistics in the index's footer."""
-        metadata = self._index.metadata
-        column = metadata.schema.names.index("group_hash")
-        return [metadata.row_group(i).column(column).statistics.max for i in range(metadata.num_row_groups)]
+    def index(self) -> GroupIndex:
+        """Its group table for random access. Of a split of more than 65,536 groups, a copy is made in the cache, once."""
+        return open_index(self.index_file, self.seed)
 
-    def _group(self, row: dict[str, Any]) -> Group:
-        return Group(self._location.store, self._path(row), self._manifest.features, row)
-
-    def _path(self, row: dict[str, Any]) -> str:
-        return f"{self._location.folder}/{self.info.shards[row['shard_index']].path}"
+    def __getstate__(self) -> dict[str, Any]:
+        """Travels to other processes without what was opened here."""
+        return {"_location": self._location, "_manifest": self._manifest, "name": self.name}
 
     def __repr__(self) -> str:
         sizes = f"{self.num_groups} groups, {self.num_examples} examples"
-        return f"<groupstream.Split {self._manifest.ref} {self.name}: {sizes}>"
+        return f"<groupstream.Split {self.ref} {self.name}: {sizes}>"
 
 
-def _as_bytes(group_id: bytes | str) -> bytes:
-    return group_id.encode() if isinstance(group_id, str) else group_id
+def _shown(group_id: bytes) -> str:
+    try:
+        return repr(group_id.decode())
+    except UnicodeDecodeError:
+        return repr(group_id)

@@ -1,139 +1,60 @@
-"""One group, and groups that are read together."""
+"""One group."""
 
 from __future__ import annotations
 
-import functools
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from groupstream.errors import CorruptError
-from groupstream.example_decoding import decode_examples
-from groupstream.features import Feature
-from groupstream.stores import Store
-from groupstream.tfrecord import iter_record_blocks, unframe
+from groupstream.group_rows import GroupRows
+from groupstream.shard_reader import ShardReader
 
-Row = dict[str, Any]  # of the group table
-
-NEIGHBOURS_BYTES = 8 << 20  # about how much of a shard is read at once in a stream of groups
-
-
-class Neighbours:
-    """Some groups that stand one after the other in a shard. They are read in one request and decoded together.
-
-    They are read when the first of them is. A group only refers to its neighbours for as long as the stream stands
-    among them, so a list of groups holds no data.
-    """
-
-    def __init__(
-        self, store: Store, path: str, features: Mapping[str, Feature], rows: Sequence[dict[str, Any]]
-    ) -> None:
-        self._store = store
-        self._path = path
-        self._features = features
-        self._rows = rows
-
-    def groups(self) -> Iterator[Group]:
-        """The groups, in order. Only a group that has neighbours is read with them."""
-        together = self if len(self._rows) > 1 else None
-        for row in self._rows:
-            yield Group(self._store, self._path, self._features, row, together)
-
-    def examples_of(self, offset_bytes: int) -> pa.RecordBatch:
-        """The examples of the group that begins there. A slice, no copy."""
-        first, count = self._places[offset_bytes]
-        return self._examples.slice(first, count)
-
-    @functools.cached_property
-    def _places(self) -> dict[int, tuple[int, int]]:
-        counts = [row["num_examples"] for row in self._rows]
-        firsts = np.cumsum([0, *counts[:-1]]).tolist()
-        return {
-            row["offset_bytes"]: (first, count) for row, first, count in zip(self._rows, firsts, counts, strict=True)
-        }
-
-    @functools.cached_property
-    def _examples(self) -> pa.RecordBatch:
-        return decode_examples(self.records(), self._features)
-
-    def records(self) -> pa.LargeBinaryArray:
-        """The serialised tf.train.Examples of all groups together, all CRCs checked.
-
-        Raises:
-            CorruptError: the bytes are not those that were written.
-        """
-        start, length = self._rows[0]["offset_bytes"], sum(row["length_bytes"] for row in self._rows)
-        where = f"{self._store.root}/{self._path}, byte {start}"
-        records = unframe(read_stored(self._store, self._path, start, length), where)
-        if len(records) != (expected := sum(row["num_examples"] for row in self._rows)):
-            raise CorruptError(
-                f"{where} should hold {expected} examples of {len(self._rows)} groups, {len(records)} were read. "
-                "Check the version with: groupstream verify REF"
-            )
-        return records
-
-
-def in_neighbourhoods(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """Cuts consecutive rows of a group table where the shard ends or enough bytes have come together."""
-    together: list[Row] = []
-    size = 0
-    for row in rows:
-        if together and (
-            size + row["length_bytes"] > NEIGHBOURS_BYTES or row["shard_index"] != together[0]["shard_index"]
-        ):
-            yield together
-            together, size = [], 0
-        together.append(row)
-        size += row["length_bytes"]
-    if together:
-        yield together
+if TYPE_CHECKING:
+    from groupstream.chunk import Chunk
 
 
 class Group:
-    """The examples of one group. Reading is one range request, a block of it at a time."""
+    """The examples of one group.
+
+    In a stream, groups are read and decoded together with those near them, and a group only refers to that for as long
+    as the stream stands there: a list of groups holds no data. Elsewhere reading is one range request, a block at a time.
+
+    Attributes:
+        id: the group id as it is stored.
+        num_examples: how many examples it has.
+        num_bytes: bytes of its serialised examples.
+        num_words: words in its text features.
+    """
+
+    __slots__ = ("__weakref__", "_chunk", "_place", "_reader", "_rows", "id", "num_bytes", "num_examples", "num_words")
 
     def __init__(
         self,
-        store: Store,
-        path: str,
-        features: Mapping[str, Feature],
-        row: dict[str, Any],
-        neighbours: Neighbours | None = None,
+        reader: ShardReader,
+        rows: GroupRows,
+        place: int,
+        group_id: bytes,
+        num_examples: int,
+        num_bytes: int,
+        num_words: int,
+        chunk: Chunk | None = None,
     ) -> None:
-        self._store = store
-        self._path = path
-        self._features = features
-        self._row = row
-        self._neighbours = None if neighbours is None else weakref.ref(neighbours)
-
-    @property
-    def id(self) -> bytes:
-        """The group id as it is stored."""
-        group_id: bytes = self._row["group_id"]
-        return group_id
+        self._reader = reader
+        self._rows = rows
+        self._place = place  # in the rows
+        self._chunk = None if chunk is None else weakref.ref(chunk)
+        self.id = group_id
+        self.num_examples = num_examples
+        self.num_bytes = num_bytes
+        self.num_words = num_words
 
     @property
     def name(self) -> str:
         """The group id as text; bytes that are not UTF-8 are escaped."""
         return self.id.decode(errors="backslashreplace")
-
-    @property
-    def num_examples(self) -> int:
-        """How many examples it has."""
-        return int(self._row["num_examples"])
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of its serialised examples."""
-        return int(self._row["num_bytes"])
-
-    @property
-    def num_words(self) -> int:
-        """Words in its text features."""
-        return int(self._row["num_words"])
 
     def records(self) -> Iterator[pa.LargeBinaryArray]:
         """Its serialised tf.train.Examples, a block at a time, all CRCs checked.
@@ -141,26 +62,16 @@ class Group:
         Raises:
             CorruptError: the bytes are not those that were written.
         """
-        read = functools.partial(read_stored, self._store, self._path)
-        start, length = self._row["offset_bytes"], self._row["length_bytes"]
-        found = 0
-        for block in iter_record_blocks(read, start, length, f"{self._store.root}/{self._path}"):
-            found += len(block)
-            yield block
-        if found != self.num_examples:
-            raise CorruptError(
-                f"group {self.name!r} should have {self.num_examples} examples, {found} were read from {self._path}. "
-                "Check the version with: groupstream verify REF"
-            )
+        return self._reader.blocks_of(self._rows.cut(self._place, self._place + 1))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Its examples, decoded, a block at a time: memory is bounded however large the group is."""
-        neighbours = self._neighbours and self._neighbours()
-        if neighbours:
-            yield neighbours.examples_of(self._row["offset_bytes"])
+        chunk = self._chunk and self._chunk()
+        if chunk:
+            start = int(chunk.bounds[self._place])
+            yield chunk.examples.slice(start, self.num_examples)
             return
-        for records in self.records():
-            yield decode_examples(records, self._features)
+        yield from map(self._reader.decode, self.records())
 
     def table(self) -> pa.Table:
         """All its examples as one table."""
@@ -191,13 +102,7 @@ def _python_values(column: pa.Array) -> list[Any]:
     return found
 
 
-def read_stored(store: Store, path: str, offset: int = 0, length: int | None = None) -> bytes:
-    """The bytes of a file of a version, or of a range of it.
-
-    Raises:
-        CorruptError: the file is missing.
-    """
-    try:
-        return store.read(path, offset, length)
-    except FileNotFoundError as error:
-        raise CorruptError(f"{store.root}/{path} is missing. Pull the version again") from error
+def single_group(reader: ShardReader, rows: GroupRows) -> Group:
+    """The one group of `rows`, to be read by itself."""
+    sizes = (int(getattr(rows, name)[0]) for name in ("num_examples", "num_bytes", "num_words"))
+    return Group(reader, rows, 0, rows.group_ids[0], *sizes)

@@ -13,7 +13,8 @@ from groupstream.dataset import Dataset, Split
 from groupstream.errors import CorruptError
 from groupstream.example_decoding import decode_examples
 from groupstream.features import Feature, Features
-from groupstream.group import Group, Neighbours
+from groupstream.chunk import Chunk
+from groupstream.group import Group
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import statistics_of
 from groupstream.manifest import StoredFile
@@ -61,7 +62,7 @@ def _verify_split(split: Split, group_id: Features) -> int:
         raise CorruptError(f"the index of split {split.name} does not add up to the statistics of the manifest")
     _verify_order(split, table)
     _verify_places(split, table)
-    return sum(_verify_neighbours(neighbours, group_id) for neighbours in split.neighbourhoods())
+    return sum(_verify_chunk(chunk, group_id) for chunk in split.stream().chunks(decode=False))
 
 
 def _verify_order(split: Split, table: pa.Table) -> None:
@@ -88,11 +89,11 @@ def _verify_places(split: Split, table: pa.Table) -> None:
             raise CorruptError(f"the index has other counts of groups or examples for {shard.path} than the manifest")
 
 
-def _verify_neighbours(neighbours: Neighbours, group_id: Features) -> int:
-    groups = list(neighbours.groups())
-    if len(groups) == 1:  # maybe larger than memory
+def _verify_chunk(chunk: Chunk, group_id: Features) -> int:
+    groups = list(chunk.groups())
+    if chunk.is_large:
         return _verify_group(groups[0], group_id)
-    records, counts = neighbours.records(), np.array([group.num_examples for group in groups])
+    records, counts = chunk.records, chunk.rows.num_examples
     found = decode_examples(records, group_id).column(0).to_pylist()
     owner = np.repeat(np.arange(len(groups)), counts).tolist()
     wrong = next((row for row, i in enumerate(owner) if found[row] != groups[i].id), None)

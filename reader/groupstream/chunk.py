@@ -1,0 +1,132 @@
+"""Chunks: groups that are read and decoded together, some of them ahead of the reader."""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+
+from groupstream.group import Group
+from groupstream.group_rows import GroupRows
+from groupstream.shard_reader import ShardReader
+
+CHUNK_BYTES = 8 << 20  # about how much is read at once
+
+
+class Chunk:
+    """Whole groups that are read together; or one group that is larger than a chunk, which is read in blocks.
+
+    Attributes:
+        rows: the groups.
+        bounds: int64[num_groups + 1]: group i has the examples from bounds[i] to bounds[i + 1].
+    """
+
+    def __init__(self, reader: ShardReader, rows: GroupRows) -> None:
+        self._reader = reader
+        self.rows = rows
+        self.bounds = np.concatenate([[0], np.cumsum(rows.num_examples)])
+        self.on_arrival: Callable[[], None] = lambda: None
+        self.ahead: Future[object] | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is one group that should not be held in memory."""
+        return len(self.rows) == 1 and int(self.rows.length_bytes[0]) > CHUNK_BYTES
+
+    @property
+    def records(self) -> pa.LargeBinaryArray:
+        """The serialised tf.train.Examples of all groups, all CRCs checked."""
+        self._arrive()
+        return self._records
+
+    @property
+    def examples(self) -> pa.RecordBatch:
+        """The decoded examples of all groups."""
+        self._arrive()
+        return self._examples
+
+    def read(self) -> None:
+        """Reads its records, in whichever thread this is called."""
+        _ = self._records
+
+    def decode(self) -> None:
+        """Reads and decodes its examples, in whichever thread this is called."""
+        _ = self._examples
+
+    def _arrive(self) -> None:
+        """Takes over what was begun ahead, and lets those after it begin."""
+        if self.ahead is not None and not self.ahead.cancel():
+            self.ahead.result()
+        self.on_arrival()
+
+    @functools.cached_property
+    def _records(self) -> pa.LargeBinaryArray:
+        return self._reader.read_groups(self.rows)
+
+    @functools.cached_property
+    def _examples(self) -> pa.RecordBatch:
+        examples = self._reader.decode(self._records)
+        del self._records
+        return examples
+
+    def blocks(self) -> Iterator[pa.RecordBatch]:
+        """The decoded examples, a block at a time if it is large."""
+        if self.is_large:
+            yield from map(self._reader.decode, self._reader.blocks_of(self.rows))
+        else:
+            yield self.examples
+
+    def groups(self) -> Iterator[Group]:
+        """Its groups, in order."""
+        rows = self.rows
+        together = None if self.is_large else self
+        numbers = (getattr(rows, name).tolist() for name in ("num_examples", "num_bytes", "num_words"))
+        for i, (group_id, *sizes) in enumerate(zip(rows.group_ids, *numbers, strict=True)):
+            yield Group(self._reader, rows, i, group_id, *sizes, chunk=together)
+
+
+def cut_in_chunks(reader: ShardReader, blocks: Iterable[GroupRows]) -> Iterator[Chunk]:
+    """Cuts the rows wherever enough bytes have come together. A larger group stands alone."""
+    for rows in blocks:
+        ends = np.cumsum(rows.length_bytes)
+        start = 0
+        while start < len(rows):
+            before = int(ends[start - 1]) if start else 0
+            stop = max(start + 1, int(np.searchsorted(ends, before + CHUNK_BYTES, side="right")))
+            yield Chunk(reader, rows.cut(start, stop))
+            start = stop
+
+
+def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], None], num_chunks: int) -> Iterator[Chunk]:
+    """The same chunks. When one is asked for its content, work begins on those after it, in threads of their own.
+
+    Args:
+        work: `Chunk.read` or `Chunk.decode`.
+        num_chunks: how many; memory is bounded by as many chunks and one. With 0 everything is done when it is asked for.
+    """
+    if not num_chunks:
+        yield from chunks
+        return
+    with ThreadPoolExecutor(num_chunks, thread_name_prefix="groupstream") as pool:
+        waiting: deque[Chunk] = deque()
+
+        def start() -> None:
+            for chunk in waiting:
+                if chunk.ahead is None and not chunk.is_large:
+                    chunk.ahead = pool.submit(work, chunk)
+
+        try:
+            while True:
+                while len(waiting) <= num_chunks and (chunk := next(chunks, None)) is not None:
+                    waiting.append(chunk)
+                if not waiting:
+                    return
+                current = waiting.popleft()
+                current.on_arrival = start
+                yield current
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
