@@ -5,29 +5,32 @@ The platform adds its commands through the entry points `groupstream.commands`: 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import metadata
 
 import typer
 
-from groupstream.commands import head, info, ls, verify
+from groupstream.commands import diff, groups, head, info, ls, stats, verify
+from groupstream.commands.completion import whole_words
 from groupstream.commands.printing import visible
 from groupstream.errors import GroupstreamError
 
+PROGRAM = "groupstream"  # also where it runs as a module, so that completion is for the name that people type
 PLATFORM_COMMANDS = ("build",)  # named here only to say what to install where they are missing
 
 
 def make_app() -> typer.Typer:
     """The command with all that is installed."""
     app = typer.Typer(
-        name="groupstream",
-        help="Datasets whose examples belong to groups: list, look, read, verify.",
+        name=PROGRAM,
+        help="Datasets whose examples belong to groups: list, look, measure, compare, verify.",
         epilog="Example: groupstream info stdlib@latest",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for module in (ls, info, head, verify):
+    for module in (ls, info, head, stats, groups, verify, diff):
         module.register(app)
     for entry_point in metadata.entry_points(group="groupstream.commands"):
         entry_point.load()(app)
@@ -52,7 +55,8 @@ def main() -> None:
             2,
         )
     try:
-        app()
+        with whole_words(os.environ):
+            app(prog_name=PROGRAM)
     except (GroupstreamError, OSError) as error:
         if "--debug" in sys.argv:
             raise

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from groupstream.commands.options import Json, Ref, Root, SplitName
-from groupstream.commands.printing import to_json, visible
+from groupstream.commands.printing import counted, cut, one_line, to_json
 
-_SHOWN_CHARACTERS = 200
+if TYPE_CHECKING:
+    from groupstream.features import Feature
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +32,9 @@ def head(
     """Show the first examples of the first groups, or of one group."""
     from groupstream.dataset import open_dataset
 
-    opened = open_dataset(ref, root)[split]
-    chosen = [opened.group(group)] if group is not None else list(itertools.islice(opened, groups))
+    dataset = open_dataset(ref, root)
+    opened = dataset[split]
+    chosen = [opened.group(_id_of(group))] if group is not None else list(itertools.islice(opened, groups))
     shown: list[dict[str, Any]] = [
         {"group_id": g.name, "num_examples": g.num_examples, "examples": list(itertools.islice(g.examples(), examples))}
         for g in chosen
@@ -40,25 +43,35 @@ def head(
         typer.echo(to_json(shown))
     else:
         for one in shown:
-            _print_group(**one)
+            _print_group(dataset.features, **one)
 
 
-def _print_group(group_id: str, num_examples: int, examples: list[dict[str, Any]]) -> None:
+def _id_of(argument: str) -> str | bytes:
+    """Text, or the bytes that were typed where they are not UTF-8."""
+    import os
+
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(argument)
+    return argument
+
+
+def _print_group(
+    features: Mapping[str, Feature], group_id: str, num_examples: int, examples: list[dict[str, Any]]
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from groupstream.commands.values import SHOWN_CHARACTERS, describe_value
+
     console = Console()
-    console.print(Text(f"{visible(group_id)}  ({num_examples:,} example{'s' * (num_examples != 1)})", "bold"))
+    console.print(Text(f"{cut(one_line(group_id), SHOWN_CHARACTERS)}  ({counted(num_examples, 'example')})", "bold"))
     for example in examples:
         table = Table.grid(padding=(0, 2))
-        for feature, value in example.items():
-            text = " ".join(_readable(value).split())
-            cut = f"{text[:_SHOWN_CHARACTERS]} ..." if len(text) > _SHOWN_CHARACTERS else text
-            table.add_row(Text(f"  {visible(feature)}", "dim"), Text(visible(cut), overflow="fold"))
+        for name, value in example.items():
+            shown = describe_value(value, features[name])
+            table.add_row(Text(f"  {one_line(name)}", "dim"), Text(shown, overflow="fold"))
         console.print(table)
         console.print()
-
-
-def _readable(value: Any) -> str:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)

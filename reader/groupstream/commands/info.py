@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from groupstream.commands.options import Json, Ref, Root
-from groupstream.commands.printing import to_json, visible
+from groupstream.commands.printing import counted, format_bytes, one_line, to_json, visible
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
+    from groupstream.dataset import Dataset
     from groupstream.features import Feature
+    from groupstream.manifest import Manifest, SplitInfo
+
+Line = tuple[str, str]  # what it is, and what it says
+
+_LICENCE_KEYS = ("licence", "license")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,36 +37,86 @@ def info(ref: Ref, root: Root = None, json: Json = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    manifest = dataset.manifest
     table = Table.grid(padding=(0, 2))
-    table.add_row("version", Text(manifest.ref, "bold"))
-    table.add_row("what", Text(visible(manifest.description)))
-    table.add_row("in", Text(visible(dataset.location), overflow="fold"))
-    for name, split in manifest.splits.items():
-        s = split.statistics
-        sizes = " / ".join(f"{n:,}" for _, n in s.group_sizes)
-        table.add_row(
-            Text(visible(name)),
-            f"{s.num_groups:,} groups, {s.num_examples:,} examples, {s.num_bytes:,} bytes, {s.num_words:,} words",
-        )
-        table.add_row("", f"examples per group at 10 / 50 / 90 % / max: {sizes}")
-    table.add_row(
-        "features",
-        Text("\n".join(f"{visible(name)}: {_describe(feature)}" for name, feature in manifest.features.items())),
-    )
-    table.add_row("groups by", _settings(manifest.spec.get("partitioner", {})))
-    table.add_row("source", _settings(manifest.source))
-    dropped = ", ".join(f"{n:,} {reason}" for reason, n in manifest.counts.dropped.items()) or "none"
-    table.add_row("dropped", Text(visible(dropped)))
+    for what, text in _lines(dataset):
+        table.add_row(Text(one_line(what)), Text(visible(text), "bold" if what == "version" else "", overflow="fold"))
     Console().print(table)
 
 
-def _settings(settings: Mapping[str, Any]) -> Text:
-    from rich.text import Text
+def _lines(dataset: Dataset) -> Iterator[Line]:
+    manifest = dataset.manifest
+    yield "version", manifest.ref
+    yield "what", manifest.description
+    yield "in", dataset.location
+    yield from _licence(manifest)
+    for name, split in manifest.splits.items():
+        yield from _split_lines(name, split)
+    yield "features", "\n".join(f"{one_line(name)}: {_describe(f)}" for name, f in manifest.features.items())
+    yield "groups by", _settings(manifest.spec.get("partitioner", {}))
+    yield "source", _settings(manifest.source)
+    yield "dropped", ", ".join(f"{n:,} {reason}" for reason, n in manifest.counts.dropped.items()) or "none"
+    yield "checks", _checks(manifest)
+    yield "on disk", _on_disk(manifest)
+    yield "built", _built(dataset)
 
-    return Text(visible(" ".join(f"{k}={v}" for k, v in settings.items() if v is not None)), overflow="fold")
+
+def _licence(manifest: Manifest) -> Iterator[Line]:
+    for key in _LICENCE_KEYS:
+        for settings in (manifest.spec, manifest.source):
+            if isinstance(settings.get(key), str):
+                yield "licence", settings[key]
+                return
+
+
+def _split_lines(name: str, split: SplitInfo) -> Iterator[Line]:
+    s = split.statistics
+    sizes = " / ".join(f"{n:,}" for _, n in s.group_sizes)
+    yield name, ", ".join(counted(getattr(s, f"num_{unit}s"), unit) for unit in ("group", "example", "byte", "word"))
+    yield "", f"examples per group at 10 / 50 / 90 % / max: {sizes}"
+    shard_bytes = sum(shard.size_bytes for shard in split.shards)
+    shards = counted(len(split.shards), "shard")
+    yield "", f"{shards} of {format_bytes(shard_bytes)}, index of {format_bytes(split.group_table.size_bytes)}"
+
+
+def _checks(manifest: Manifest) -> str:
+    failed = [check.name for check in manifest.checks if not check.passed]
+    passed = f"{len(manifest.checks) - len(failed)} of {len(manifest.checks)} passed"
+    return f"{passed}; failed: {', '.join(failed)}" if failed else passed
+
+
+def _on_disk(manifest: Manifest) -> str:
+    files = manifest.all_files()
+    size = sum(file.size_bytes for file in files)
+    return f"{format_bytes(size)} in {counted(len(files), 'file')}, format {manifest.format_version}"
+
+
+def _built(dataset: Dataset) -> str:
+    """When and by what. The time stands in the claim, which a copy may lack."""
+    import json as json_module
+
+    from groupstream.errors import CorruptError
+    from groupstream.layout import CLAIM
+
+    try:
+        claim = json_module.loads(dataset.read_file(CLAIM))
+        time = claim.get("created_at") if isinstance(claim, dict) else None
+    except (CorruptError, ValueError):
+        time = None
+    code = ", ".join(f"{name} {version}" for name, version in dataset.manifest.code.items())
+    when = [f"at {time}"] if isinstance(time, str) else []
+    by = [f"by {code}"] if code else []
+    return " ".join([*when, *by, f"with seed {dataset.manifest.seed}"])
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return one_line(" ".join(f"{k}={v}" for k, v in settings.items() if v is not None))
 
 
 def _describe(feature: Feature) -> str:
-    shape = f" {list(feature.shape)}" if feature.shape else ""
-    return f"{feature.image_format or feature.dtype}{shape}{', may be missing' if feature.optional else ''}"
+    if feature.is_list:
+        kind = f"list of {feature.dtype}"
+    else:
+        shape = f" {list(feature.shape)}" if feature.shape else ""
+        kind = f"{f'{feature.image_format} image' if feature.image_format else feature.dtype}{shape}"
+    labels = f", {len(feature.labels)} labels" if feature.labels else ""
+    return f"{kind}{labels}{', may be missing' if feature.optional else ''}"

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from groupstream.commands.completion import complete_name
 from groupstream.commands.options import Json, Root
+from groupstream.commands.printing import format_bytes
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def ls(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One dataset; default all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One dataset; default all.", autocompletion=complete_name)
+    ] = None,
     root: Root = None,
     json: Json = False,
 ) -> None:
@@ -38,7 +42,10 @@ def ls(
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
-        table.add_row(row["ref"], *(f"{row[n]:,}" for n in ("groups", "examples", "bytes", "words")))
+        numbers = (
+            format_bytes(row[n]) if n == "bytes" else f"{row[n]:,}" for n in ("groups", "examples", "bytes", "words")
+        )
+        table.add_row(row["ref"], *numbers)
     Console().print(table)
 
 

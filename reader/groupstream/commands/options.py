@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
-Ref = Annotated[str, typer.Argument(metavar="REF", help="name@version, name@latest, name, or the folder of a version.")]
+from groupstream.commands.completion import complete_ref, complete_split
+
+REF_HELP = "name@version, name@latest, name, or the folder of a version."
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, autocompletion=complete_ref)]
 Root = Annotated[str | None, typer.Option(help="Where the datasets lie. Default: $GROUPSTREAM_ROOT, or ~/groupstream.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-SplitName = Annotated[str, typer.Option("--split", help="Which split.")]
+SplitName = Annotated[str, typer.Option("--split", help="Which split.", autocompletion=complete_split)]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
+
+BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def visible(text: str) -> str:
@@ -14,6 +18,59 @@ def visible(text: str) -> str:
     a\x1b[31mb
     """
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(text: str | bytes) -> str:
+    r"""The same for what must stay in its row: lines are escaped too, and bytes that are not UTF-8.
+
+    >>> print(one_line(b"a\n\xff"))
+    a\n\xff
+    """
+    shown = text.decode(errors="backslashreplace") if isinstance(text, bytes) else text
+    return visible(shown).replace("\n", r"\n")
+
+
+def format_bytes(count: int) -> str:
+    """Three digits and a unit of a thousand.
+
+    >>> format_bytes(999), format_bytes(123_456), format_bytes(1_300_000_000)
+    ('999 bytes', '123 kB', '1.3 GB')
+    """
+    size, unit = float(count), 0
+    while size >= 999.5 and unit + 1 < len(BYTE_UNITS):
+        size, unit = size / 1000, unit + 1
+    digits = 1 if unit and size < 99.95 else 0
+    return f"{size:.{digits}f} {BYTE_UNITS[unit]}"
+
+
+def cut(text: str, characters: int, ending: str = " ...") -> str:
+    """At most so many characters, and then the ending.
+
+    >>> cut("abcdef", 3), cut("abc", 3)
+    ('abc ...', 'abc')
+    """
+    return f"{text[:characters]}{ending}" if len(text) > characters else text
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "group"), counted(2_000, "group")
+    ('1 group', '2,000 groups')
+    """
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while the block runs, where that is a terminal. Gives what to call with each step done."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from groupstream.commands.options import Json, Ref, Root
+from groupstream.commands.printing import progress_bar
 
 
 def register(app: typer.Typer) -> None:
@@ -16,18 +17,13 @@ def verify(ref: Ref, root: Root = None, json: Json = False) -> None:
     """Read every byte of a version and compare it with what was written."""
     import json as json_module
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from groupstream.dataset import open_dataset
     from groupstream.verify import verify as verify_dataset
 
     dataset = open_dataset(ref, root)
     size = sum(file.size_bytes for file in dataset.manifest.all_files())
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Reading", total=size)
-        examples = verify_dataset(dataset, lambda count: progress.advance(task, count))
+    with progress_bar("Reading", size) as advance:
+        examples = verify_dataset(dataset, advance)
     result = {
         "ref": dataset.manifest.ref,
         "files": len(dataset.manifest.all_files()),

@@ -1,0 +1,103 @@
+"""What the shell offers while a command is typed. Loads no library of data, and never fails: it offers nothing then."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator, MutableMapping
+
+import typer
+
+VARIABLE = "_GROUPSTREAM_COMPLETE"  # set by the shell while it asks
+
+_BREAKS = ("@", "=")  # Bash takes these as words of their own
+
+
+def complete_ref(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of datasets; of one that is written out, or the only one that fits, its versions too."""
+    with contextlib.suppress(Exception):
+        return _refs(ctx.params.get("root"), incomplete)
+    return []
+
+
+def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of datasets."""
+    with contextlib.suppress(Exception):
+        return _names(ctx.params.get("root"), incomplete)
+    return []
+
+
+def complete_split(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Splits of the version that is typed already."""
+    with contextlib.suppress(Exception):
+        ref = ctx.params.get("ref") or ctx.params["before"]
+        return [name for name in _splits(ref, ctx.params.get("root")) if name.startswith(incomplete)]
+    return []
+
+
+def _refs(root: str | None, incomplete: str) -> list[str]:
+    from groupstream.refs import default_root, published_versions
+    from groupstream.stores import open_store
+
+    name, at, _ = incomplete.partition("@")
+    names = [name] if at else _names(root, name)
+    if len(names) != 1 and name not in names:
+        return names
+    [chosen] = names if len(names) == 1 else [name]
+    versions = published_versions(open_store(root or default_root()), chosen)
+    offered = [f"{chosen}@{v}" for v in ["latest", *reversed(versions)]] if versions else []
+    return [ref for ref in [*(names if not at else []), *offered] if ref.startswith(incomplete)]
+
+
+def _names(root: str | None, incomplete: str) -> list[str]:
+    from groupstream.layout import is_name
+    from groupstream.refs import default_root
+    from groupstream.stores import open_store
+
+    folders = open_store(root or default_root()).folders("")
+    return [name for name in folders if is_name(name) and name.startswith(incomplete)]
+
+
+def _splits(ref: str, root: str | None) -> list[str]:
+    """From the manifest as plain JSON: its model would load Arrow."""
+    import json
+
+    from groupstream.layout import MANIFEST
+    from groupstream.refs import resolve
+
+    location = resolve(ref, root)
+    return list(json.loads(location.store.read(f"{location.folder}/{MANIFEST}"))["splits"])
+
+
+@contextlib.contextmanager
+def whole_words(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """While the block runs, a Bash that asks gets answers to `text@1.0` although it takes that as three words.
+
+    Bash puts an answer in the place of the last of these words, so what stands before that is cut from each answer.
+    """
+    if environment.get(VARIABLE) != "complete_bash" or "COMP_WORDS" not in environment:
+        yield
+        return
+    words, index, prefix = _joined(environment["COMP_WORDS"], int(environment["COMP_CWORD"]))
+    environment.update(COMP_WORDS="\n".join(words), COMP_CWORD=str(index))
+    answers = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(answers):
+            yield
+    finally:
+        print(*(a.removeprefix(prefix) for a in answers.getvalue().splitlines()), sep="\n", flush=True)
+
+
+def _joined(text: str, index: int) -> tuple[list[str], int, str]:
+    """The words up to the one being typed with their parts together; its number; its part that Bash keeps."""
+    words: list[str] = []
+    kept = ""
+    parts = text.split("\n")[: index + 1] + [""] * (index + 1 - len(text.split("\n")))
+    for before, part in zip(["", *parts], parts, strict=False):
+        if words and len(words) > 1 and (part in _BREAKS or before in _BREAKS):
+            kept = words[-1] + part if part in _BREAKS else words[-1]
+            words[-1] += part
+        else:
+            words.append(part)
+            kept = ""
+    return words, len(words) - 1, kept

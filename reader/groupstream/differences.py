@@ -1,0 +1,178 @@
+"""What differs between two group tables: groups added, removed, grown, shrunk, and the largest changes.
+
+Both are read as sorted parts; of each, the part is held that the other has not reached yet. Groups ascend by a hash
+that the seed of the version keys, so the tables of one seed can be compared as they lie. For others the ids are hashed
+anew and sorted, which takes about 100 bytes of memory a group.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
+
+COLUMNS = ("group_hash", "num_examples", "num_bytes")
+ID_COLUMNS = ("group_id", "num_examples", "num_bytes")
+
+_FIELDS = [("high", np.uint64), ("low", np.uint64), ("position", np.int64), ("examples", np.int64), ("bytes", np.int64)]
+_DTYPE = np.dtype(_FIELDS)
+
+
+@dataclass(frozen=True, order=True)
+class Change:
+    """One group whose size differs. `position` is its place in stored order: in the table after, unless it is gone."""
+
+    size: int  # by how many examples it grew or shrank
+    is_after: bool
+    position: int
+    before: int  # examples; 0 where it was not there
+    after: int  # examples; 0 where it is gone
+
+
+@dataclass
+class Differences:
+    """Counts of groups, and the changes by the most examples.
+
+    Attributes:
+        added: only after.
+        removed: only before.
+        grown: in both, with more examples after.
+        shrunk: in both, with fewer examples after.
+        rewritten: in both, with as many examples in other bytes. (As many bytes with other contents are not seen.)
+        kept: in both, of the same size in examples and bytes.
+        largest: at most as many changes as were asked for, the largest first.
+    """
+
+    added: int = 0
+    removed: int = 0
+    grown: int = 0
+    shrunk: int = 0
+    rewritten: int = 0
+    kept: int = 0
+    largest: list[Change] = field(default_factory=list)
+
+
+def by_stored_hash(batches: Iterable[pa.RecordBatch]) -> Iterator[np.ndarray]:
+    """Sorted parts of a group table as it lies. The batches have `COLUMNS`."""
+    position = 0
+    for batch in batches:
+        hashes = batch.column("group_hash")
+        raw = np.frombuffer(hashes.buffers()[1], np.uint8).reshape(-1, HASH_BYTES)[hashes.offset :][: len(batch)]
+        yield _part(batch, hash_words(raw), position)
+        position += len(batch)
+
+
+def by_unkeyed_hash(batches: Iterable[pa.RecordBatch]) -> Iterator[np.ndarray]:
+    """The same as one sorted part, by a hash that is the same for all seeds. The batches have `ID_COLUMNS`."""
+    parts, position = [], 0
+    for batch in batches:
+        parts.append(_part(batch, hash_words(hash_group_ids(batch.column("group_id").to_pylist(), 0)), position))
+        position += len(batch)
+    if parts:
+        rows = np.concatenate(parts)
+        yield rows[np.lexsort((rows["low"], rows["high"]))]
+
+
+def _part(batch: pa.RecordBatch, words: tuple[np.ndarray, np.ndarray], position: int) -> np.ndarray:
+    rows = np.empty(len(batch), _DTYPE)
+    rows["high"], rows["low"] = words
+    rows["position"] = np.arange(position, position + len(batch))
+    for name in ("examples", "bytes"):
+        rows[name] = np.from_dlpack(batch.column(f"num_{name}"))
+    return rows
+
+
+def compare(before: Iterable[np.ndarray], after: Iterable[np.ndarray], num_largest: int = 5) -> Differences:
+    """Compares two group tables.
+
+    Args:
+        before, after: sorted parts, both by the same hash.
+        num_largest: how many changes to keep.
+    """
+    found = Differences()
+    for old, new in _aligned(iter(before), iter(after)):
+        _count(found, *_matched(old, new), num_largest)
+    found.largest.sort(reverse=True)
+    return found
+
+
+def _aligned(before: Iterator[np.ndarray], after: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cuts both into parts that cover the same range of hashes."""
+    empty = np.empty(0, _DTYPE)
+    old, new = next(before, empty), next(after, empty)
+    while len(old) and len(new):
+        last = min(_key(old[-1]), _key(new[-1]))
+        old_stop, new_stop = _stop(old, last), _stop(new, last)
+        yield old[:old_stop], new[:new_stop]
+        old = old[old_stop:] if old_stop < len(old) else next(before, empty)
+        new = new[new_stop:] if new_stop < len(new) else next(after, empty)
+    while len(old):
+        yield old, empty
+        old = next(before, empty)
+    while len(new):
+        yield empty, new
+        new = next(after, empty)
+
+
+def _key(row: np.void) -> tuple[int, int]:
+    return int(row["high"]), int(row["low"])
+
+
+def _stop(rows: np.ndarray, last: tuple[int, int]) -> int:
+    """How many rows have a hash up to `last`."""
+    high = np.uint64(last[0])
+    start, stop = (int(np.searchsorted(rows["high"], high, side)) for side in ("left", "right"))
+    return start + int(np.searchsorted(rows["low"][start:stop], np.uint64(last[1]), "right"))
+
+
+def _matched(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows only in `old`, rows only in `new`, and the rows in both, twice in the same order."""
+    rows = np.concatenate([old, new])
+    order = np.lexsort((rows["low"], rows["high"]))  # stable: of two that are equal, the old one stands first
+    rows = rows[order]
+    same = (rows["high"][1:] == rows["high"][:-1]) & (rows["low"][1:] == rows["low"][:-1])
+    first = np.append(same, False)
+    second = np.append(False, same) if len(rows) else first
+    alone = ~(first | second)
+    is_new = order >= len(old)
+    return rows[alone & ~is_new], rows[alone & is_new], rows[first], rows[second]
+
+
+def _count(
+    found: Differences,
+    removed: np.ndarray,
+    added: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    num_largest: int,
+) -> None:
+    growth = after["examples"] - before["examples"]
+    equal = growth == 0
+    as_large = before["bytes"] == after["bytes"]
+    found.removed += len(removed)
+    found.added += len(added)
+    found.grown += int((growth > 0).sum())
+    found.shrunk += int((growth < 0).sum())
+    found.rewritten += int((equal & ~as_large).sum())
+    found.kept += int((equal & as_large).sum())
+    new = [
+        *(_changes(removed, removed["examples"], -removed["examples"], False, num_largest)),
+        *(_changes(added, np.zeros_like(added["examples"]), added["examples"], True, num_largest)),
+        *(_changes(after, before["examples"], growth, True, num_largest)),
+    ]
+    found.largest = heapq.nlargest(num_largest, [*found.largest, *new])
+
+
+def _changes(
+    rows: np.ndarray, before: np.ndarray, growth: np.ndarray, is_after: bool, num_largest: int
+) -> Iterator[Change]:
+    size = np.abs(growth)
+    for i in np.argsort(-size, kind="stable")[:num_largest].tolist():
+        if size[i]:
+            old = int(before[i])
+            yield Change(int(size[i]), is_after, int(rows["position"][i]), old, old + int(growth[i]))
