@@ -5,6 +5,7 @@
     │   ├── SpecError           a spec that cannot be built as it is written
     │   ├── RefNotFoundError    a ref or path that names no published version
     │   └── UnknownKeyError     a split or group that the version does not have; a KeyError too
+    ├── StoreError              what lies elsewhere cannot be reached, or may not be read
     ├── SourceError             the base dataset cannot be read
     ├── ExampleError            an example that breaks what the spec or the format says of it
     ├── WorkerError             a process of a build ended before its work was done
@@ -41,6 +42,10 @@ class UnknownKeyError(UsageError, KeyError):
     """A split or group that the version does not have."""
 
     __str__ = Exception.__str__  # that of KeyError puts the message in quotes
+
+
+class StoreError(GroupstreamError):
+    """What lies elsewhere cannot be reached, or may not be read."""
 
 
 class SourceError(GroupstreamError):

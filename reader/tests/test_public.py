@@ -25,6 +25,7 @@ PUBLIC = [
     "SourceError",
     "SpecError",
     "Split",
+    "StoreError",
     "UnknownKeyError",
     "UsageError",
     "WorkerError",

@@ -7,7 +7,11 @@ from typing import Protocol
 
 
 class Store(Protocol):
-    """A flat space of immutable objects. Each method costs one request, unless it says otherwise."""
+    """A flat space of immutable objects. Each method costs one request, unless it says otherwise.
+
+    Threads share a store. It can be pickled, and used in a process that was forked from one that used it. Requests
+    that fail for a passing reason are repeated inside.
+    """
 
     @property
     def root(self) -> str:
@@ -19,15 +23,25 @@ class Store(Protocol):
 
         Raises:
             FileNotFoundError: no such object.
+            StoreError: the store cannot be reached, or does not allow it.
         """
         ...
 
     def size_bytes(self, path: str) -> int | None:
-        """The size of an object, None where there is none."""
+        """The size of an object, None where there is none.
+
+        Raises:
+            StoreError: the store cannot be reached, or does not allow it.
+        """
         ...
 
     def folders(self, path: str) -> list[str]:
-        """The names directly under `path` that hold objects, sorted."""
+        """The names directly under `path` that hold objects, sorted; those that begin with a dot are left out.
+
+        Raises:
+            StoreError: the store cannot be reached, or does not allow it.
+            UsageError: the store, a web server, does not know.
+        """
         ...
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:

@@ -1,0 +1,163 @@
+"""A store in a bucket of Google Cloud Storage."""
+
+from __future__ import annotations
+
+import functools
+from http.client import FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, UNAUTHORIZED
+from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
+from pathlib import Path
+from typing import Any
+
+from groupstream.stores.address import parse_address
+from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
+from groupstream.stores.per_process import PerProcess
+
+_BLOCK_BYTES = 16 << 20  # of a file that is held in memory while it is uploaded
+_TIMEOUT_SECONDS = (10, 60)  # to connect, and between two answers
+
+
+class GcsStore:
+    """Objects under `gs://bucket/prefix`. Threads may share it; it can be pickled, and used after a fork.
+
+    It signs in as all of Google's libraries do (Application Default Credentials); where there are no credentials
+    it reads as anybody, so public buckets need none. With $STORAGE_EMULATOR_HOST it talks to that server.
+
+    Args:
+        retry_seconds: for how long a request that fails for a passing reason is tried again.
+    """
+
+    def __init__(self, root: str, retry_seconds: float = 120.0) -> None:
+        self._address = parse_address(root)
+        self._retry_seconds = retry_seconds
+        self._bucket = PerProcess(functools.partial(_bucket, str(self._address), self._address.host))
+
+    @property
+    def root(self) -> str:
+        """`gs://bucket/prefix`."""
+        return str(self._address)
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Store.read`. A whole object is compared with the CRC32C that the bucket has of it."""
+        if length == 0:
+            return b""
+        whole = offset == 0 and length is None
+        try:
+            data: bytes = self._blob(path).download_as_bytes(
+                start=None if whole else offset,
+                end=None if length is None else offset + length - 1,
+                raw_download=True,
+                checksum="crc32c" if whole else None,
+                **self._patience(),
+            )
+        except _failures() as error:
+            if _code(error) == RANGE_NOT_SATISFIABLE:  # it begins at the end of the object, or after it
+                return b""
+            raise self._on_reading(path, error) from error
+        return data
+
+    def size_bytes(self, path: str) -> int | None:
+        """See `Store.size_bytes`."""
+        try:
+            blob = self._blob(path)
+            blob.reload(**self._patience())
+        except _failures() as error:
+            if _code(error) == NOT_FOUND and not _is_of_bucket(error):
+                return None
+            raise self._on_reading(path, error) from error
+        return int(blob.size)
+
+    def folders(self, path: str) -> list[str]:
+        """See `Store.folders`. One request for each 1,000 objects and folders that lie directly there."""
+        prefix = self._address.key(path)
+        prefix += "/" if prefix else ""
+        fields = "prefixes,nextPageToken"
+        try:
+            listed = self._bucket().list_blobs(prefix=prefix, delimiter="/", fields=fields, **self._patience())
+            found = {name for page in listed.pages for name in page.prefixes}
+        except _failures() as error:
+            raise self._on_reading(path, error) from error
+        names = (name[len(prefix) : -1] for name in found)
+        return sorted(name for name in names if not name.startswith("."))
+
+    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+        """See `Store.put_if_absent`. A file is sent in blocks of 16 MiB, in one upload that ends whole or not at all.
+
+        An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
+        """
+        blob = self._blob(path)
+        options = {"content_type": "application/octet-stream", "if_generation_match": 0, "checksum": "crc32c"}
+        try:
+            if isinstance(source, bytes):
+                blob.upload_from_string(source, **options, **self._patience())
+            else:
+                blob.upload_from_filename(str(source), **options, **self._patience())
+        except _failures() as error:
+            if _code(error) == PRECONDITION_FAILED:
+                return False
+            raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+        return True
+
+    def _blob(self, path: str) -> Any:
+        return self._bucket().blob(self._address.key(path), chunk_size=_BLOCK_BYTES)
+
+    def _patience(self) -> dict[str, Any]:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        return {"timeout": _TIMEOUT_SECONDS, "retry": DEFAULT_RETRY.with_timeout(self._retry_seconds)}
+
+    def _on_reading(self, path: str, error: Exception) -> Exception:
+        where = f"{self.root}/{path}"
+        if _code(error) == NOT_FOUND and not _is_of_bucket(error):
+            return missing(where)
+        return self._explain(error).on_reading(where)
+
+    def _explain(self, error: Exception) -> Failure:
+        from google.auth.exceptions import DefaultCredentialsError, RefreshError
+
+        if _code(error) == NOT_FOUND:
+            return Failure(f"there is no bucket {self._address.host}", "List yours with: gcloud storage ls")
+        if _code(error) in (UNAUTHORIZED, FORBIDDEN):
+            return Failure(
+                f"permission denied ({_code(error)})",
+                "Sign in with: gcloud auth application-default login, or ask the owner of the bucket for access",
+            )
+        if isinstance(error, DefaultCredentialsError | RefreshError):
+            return Failure("the credentials do not work", "Sign in with: gcloud auth application-default login")
+        if isinstance(error, FileNotFoundError | PermissionError):  # the source of an upload
+            return Failure(f"{error.filename}: {error.strerror}", "Give a file that can be read")
+        return unreachable(error)
+
+
+def _bucket(root: str, name: str) -> Any:
+    try:
+        from google.auth.exceptions import DefaultCredentialsError
+        from google.cloud import storage
+    except ImportError as error:
+        raise missing_extra(root, "gcs") from error
+    from requests.adapters import HTTPAdapter
+
+    try:
+        client = storage.Client(project=None)
+    except DefaultCredentialsError:
+        client = storage.Client.create_anonymous_client()
+    for scheme in ("http://", "https://"):
+        client._http.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=NUM_CONNECTIONS))
+    return client.bucket(name)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """All that the client raises where the object, the bucket or the network is at fault."""
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+    return GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, OSError  # OSError: also those of requests
+
+
+def _code(error: Exception) -> int | None:
+    code = getattr(error, "code", None)
+    return None if code is None else int(code)
+
+
+def _is_of_bucket(error: Exception) -> bool:
+    return "bucket does not exist" in str(error)

@@ -1,0 +1,131 @@
+"""Versions on a web server. They can be read there, nothing else."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from http.client import FORBIDDEN, NOT_FOUND, OK, PARTIAL_CONTENT, UNAUTHORIZED
+from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from groupstream.errors import PublishError, UsageError
+from groupstream.stores.address import parse_address
+from groupstream.stores.body import byte_range, read_whole
+from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
+from groupstream.stores.per_process import PerProcess
+
+_PASSING = (408, 429, 500, 502, 503, 504)
+_TIMEOUT_SECONDS = (10, 60)  # to connect, and between two pieces of an answer
+
+
+class HttpStore:
+    """Files under `https://host/prefix`. Threads may share it; it can be pickled, and used after a fork.
+
+    The server must answer range requests, as nginx, Caddy and all buckets do. A web server does not say which
+    folders it has, so datasets are not found by name alone: `name@1.0.0` is, and so is a version's full address.
+    Proxies, ~/.netrc and $REQUESTS_CA_BUNDLE are used as requests uses them.
+
+    Args:
+        attempts: how often a request that fails for a passing reason is made.
+    """
+
+    def __init__(self, root: str, attempts: int = ATTEMPTS) -> None:
+        self._address = parse_address(root)
+        self._attempts = attempts
+        self._session = PerProcess(functools.partial(_session, str(self._address), attempts))
+
+    @property
+    def root(self) -> str:
+        """`https://host/prefix`."""
+        return str(self._address)
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Store.read`."""
+        if length == 0:
+            return b""
+        wanted = {"Range": byte_range(offset, length)} if offset or length is not None else {}
+        try:
+            return read_whole(lambda: self._body(path, wanted), _cuts(), self._attempts)
+        except _cuts() as error:
+            raise unreachable(error).on_reading(self._where(path)) from error
+
+    def size_bytes(self, path: str) -> int | None:
+        """See `Store.size_bytes`."""
+        answer = self._ask("HEAD", path, {})
+        if answer.status_code == NOT_FOUND:
+            return None
+        if answer.status_code != OK or "Content-Length" not in answer.headers:
+            raise _explain(answer).on_reading(self._where(path))
+        return int(answer.headers["Content-Length"])
+
+    def folders(self, path: str) -> list[str]:
+        """Refused: a web server does not say which folders it has."""
+        example = f"{self.root}/text/1.0.0"
+        raise UsageError(
+            f"{self.root} cannot list its datasets, as it is a web server; open a version by its full address, "
+            f"such as {example}"
+        )
+
+    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+        """Refused: a web server is only read."""
+        raise PublishError(
+            f"cannot write {self._where(path)}: a web server is only read. Publish to a folder, gs:// or s3://, "
+            "and open a version there by its full address"
+        )
+
+    def _body(self, path: str, wanted: dict[str, str]) -> Callable[[], bytes]:
+        answer = self._ask("GET", path, wanted)
+        if answer.status_code == NOT_FOUND:
+            raise missing(self._where(path))
+        if answer.status_code == RANGE_NOT_SATISFIABLE:  # it begins at the end of the file, or after it
+            answer.close()
+            return bytes
+        if answer.status_code != (PARTIAL_CONTENT if wanted else OK):
+            answer.close()
+            raise _explain(answer).on_reading(self._where(path))
+        return lambda: answer.content
+
+    def _ask(self, method: str, path: str, headers: dict[str, str]) -> Any:
+        session = self._session()
+        url = quote(self._where(path), safe=":/%[]@")
+        try:
+            return session.request(method, url, headers=headers, stream=method == "GET", timeout=_TIMEOUT_SECONDS)
+        except OSError as error:
+            raise unreachable(error).on_reading(self._where(path)) from error
+
+    def _where(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+
+def _session(root: str, attempts: int) -> Any:
+    try:
+        import requests
+    except ImportError as error:
+        raise missing_extra(root, "http") from error
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    retries = Retry(attempts - 1, backoff_factor=0.1, status_forcelist=_PASSING, raise_on_status=False)
+    session = requests.Session()
+    session.headers["Accept-Encoding"] = "identity"  # ranges are of the bytes as they are stored
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=NUM_CONNECTIONS, max_retries=retries))
+    return session
+
+
+def _explain(answer: Any) -> Failure:
+    status = f"{answer.status_code} {answer.reason}"
+    if answer.status_code == OK:
+        return Failure("the server does not answer range requests", "Serve it with one that does, such as nginx")
+    if answer.status_code in (UNAUTHORIZED, FORBIDDEN):
+        return Failure(f"permission denied ({status})", "Ask its owner for access, or write the password to ~/.netrc")
+    return Failure(f"the server answered {status}", "Try again later")
+
+
+def _cuts() -> tuple[type[Exception], ...]:
+    """What reading the rest of an answer raises where the connection ends before it."""
+    from requests.exceptions import ChunkedEncodingError, ConnectionError
+
+    return ChunkedEncodingError, ConnectionError

@@ -1,0 +1,202 @@
+"""A store in a bucket of Amazon S3, or of a server that speaks like it (MinIO, Ceph, R2)."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from groupstream.stores.address import parse_address
+from groupstream.stores.body import byte_range, read_whole
+from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
+from groupstream.stores.per_process import PerProcess
+
+PART_BYTES = 16 << 20  # of a larger file: it is sent in parts, four at once
+_MAX_PARTS = 10_000  # that S3 takes
+_THREADS = 4
+
+_NO_OBJECT = {"NoSuchKey", "404"}
+_EXISTS = {"PreconditionFailed", "412"}
+_BUSY = {"ConditionalRequestConflict", "409"}
+_DENIED = {"AccessDenied", "403", "401", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+
+
+class S3Store:
+    """Objects under `s3://bucket/prefix`. Threads may share it; it can be pickled, and used after a fork.
+
+    It signs in and finds its region and its server as the AWS command line does: from the environment (also
+    $AWS_ENDPOINT_URL, $AWS_PROFILE), ~/.aws or the machine. Where there are no credentials it reads as anybody, so
+    public buckets need none.
+
+    The client is boto3 because it works after a fork, which obstore (whose threads do not come along) does not,
+    knows the profiles of ~/.aws, and sends large files in parts that still do not replace an object.
+
+    Args:
+        attempts: how often a request that fails for a passing reason is made.
+    """
+
+    def __init__(self, root: str, attempts: int = ATTEMPTS) -> None:
+        self._address = parse_address(root)
+        self._attempts = attempts
+        self._client = PerProcess(functools.partial(_client, str(self._address), attempts))
+
+    @property
+    def root(self) -> str:
+        """`s3://bucket/prefix`."""
+        return str(self._address)
+
+    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
+        """See `Store.read`."""
+        if length == 0:
+            return b""
+        wanted = {"Range": byte_range(offset, length)} if offset or length is not None else {}
+        client = self._client()
+        try:
+            get = functools.partial(client.get_object, **self._place(path), **wanted)
+            return read_whole(lambda: get()["Body"].read, _cuts(), self._attempts)
+        except _failures() as error:
+            if _code(error) in ("InvalidRange", "416"):  # it begins at the end of the object, or after it
+                return b""
+            raise self._on_reading(path, error) from error
+
+    def size_bytes(self, path: str) -> int | None:
+        """See `Store.size_bytes`. In a bucket that does not exist there is no object either."""
+        client = self._client()
+        try:
+            return int(client.head_object(**self._place(path))["ContentLength"])
+        except _failures() as error:
+            if _code(error) in _NO_OBJECT:
+                return None
+            raise self._on_reading(path, error) from error
+
+    def folders(self, path: str) -> list[str]:
+        """See `Store.folders`. One request for each 1,000 objects and folders that lie directly there."""
+        prefix = self._address.key(path)
+        prefix += "/" if prefix else ""
+        pages = self._client().get_paginator("list_objects_v2")
+        try:
+            found = [
+                each["Prefix"][len(prefix) : -1]
+                for page in pages.paginate(Bucket=self._address.host, Prefix=prefix, Delimiter="/")
+                for each in page.get("CommonPrefixes", ())
+            ]
+        except _failures() as error:
+            raise self._on_reading(path, error) from error
+        return sorted(name for name in found if not name.startswith("."))
+
+    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+        """See `Store.put_if_absent`. A file of more than 16 MiB is sent in parts, four at once.
+
+        An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
+        """
+        self._client()
+        for attempt in itertools.count(1):
+            try:
+                self._put(path, source)
+            except _failures() as error:
+                if _code(error) in _EXISTS or (_code(error) == "NoSuchUpload" and self.size_bytes(path) is not None):
+                    return False  # NoSuchUpload: the answer to the end of an upload was lost, and it was ended again
+                if _code(error) not in _BUSY or attempt == self._attempts:
+                    raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+                time.sleep(0.1 * 2**attempt)
+            else:
+                return True
+        raise AssertionError  # the loop has no end of its own
+
+    def _put(self, path: str, source: bytes | Path) -> None:
+        place = self._place(path)
+        if isinstance(source, bytes):
+            self._client().put_object(**place, Body=source, IfNoneMatch="*")
+        elif (size := source.stat().st_size) > PART_BYTES:
+            self._put_parts(place, source, size)
+        else:
+            self._client().put_object(**place, Body=source.read_bytes(), IfNoneMatch="*")
+
+    def _put_parts(self, place: dict[str, str], source: Path, size: int) -> None:
+        client = self._client()
+        upload = {**place, "UploadId": client.create_multipart_upload(**place)["UploadId"]}
+        part_bytes = max(PART_BYTES, -(-size // _MAX_PARTS))
+
+        def send(number: int) -> dict[str, Any]:
+            body = _block(source, (number - 1) * part_bytes, part_bytes)
+            sent = client.upload_part(**upload, PartNumber=number, Body=body)
+            return {"PartNumber": number, "ETag": sent["ETag"]}
+
+        try:
+            with ThreadPoolExecutor(_THREADS) as pool:
+                parts = list(pool.map(send, range(1, -(-size // part_bytes) + 1)))
+            client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+        except BaseException:
+            with contextlib.suppress(*_failures()):
+                client.abort_multipart_upload(**upload)
+            raise
+
+    def _place(self, path: str) -> dict[str, str]:
+        return {"Bucket": self._address.host, "Key": self._address.key(path)}
+
+    def _on_reading(self, path: str, error: Exception) -> Exception:
+        where = f"{self.root}/{path}"
+        return missing(where) if _code(error) in _NO_OBJECT else self._explain(error).on_reading(where)
+
+    def _explain(self, error: Exception) -> Failure:
+        from botocore.exceptions import NoCredentialsError, PartialCredentialsError
+
+        if _code(error) == "NoSuchBucket":
+            return Failure(f"there is no bucket {self._address.host}", "List yours with: aws s3 ls")
+        if _code(error) in _DENIED:
+            return Failure(
+                f"permission denied ({_code(error)})",
+                "Sign in with: aws configure, or ask the owner of the bucket for access",
+            )
+        if isinstance(error, NoCredentialsError | PartialCredentialsError):
+            return Failure("the credentials are not complete", "Sign in with: aws configure")
+        if isinstance(error, OSError) and error.filename:  # the source of an upload
+            return Failure(f"{error.filename}: {error.strerror}", "Give a file that can be read")
+        return unreachable(error)
+
+
+def _block(source: Path, offset: int, length: int) -> bytes:
+    with open(source, "rb") as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def _client(root: str, attempts: int) -> Any:
+    try:
+        import boto3
+        from botocore import UNSIGNED
+        from botocore.config import Config
+    except ImportError as error:
+        raise missing_extra(root, "s3") from error
+    session = boto3.session.Session()  # of its own: making clients of one session is not safe in threads
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=NUM_CONNECTIONS,
+        connect_timeout=10,
+        read_timeout=60,
+        tcp_keepalive=True,
+        signature_version=None if session.get_credentials() else UNSIGNED,
+    )
+    return session.client("s3", config=config)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return BotoCoreError, ClientError, OSError
+
+
+def _cuts() -> tuple[type[Exception], ...]:
+    """What reading the rest of an answer raises where the connection ends before it."""
+    from botocore.exceptions import HTTPClientError, IncompleteReadError, ResponseStreamingError
+
+    return HTTPClientError, IncompleteReadError, ResponseStreamingError
+
+
+def _code(error: Exception) -> str | None:
+    answer = getattr(error, "response", None)
+    return str(answer["Error"]["Code"]) if isinstance(answer, dict) else None

@@ -1,0 +1,152 @@
+"""The buckets of a fake of Google Cloud Storage: objects with generations, in memory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import google_crc32c
+
+from groupstream.testing.faults import Reply
+
+
+class Refused(Exception):  # noqa: N818
+    """What is not done, and the answer that says so."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.reply = Reply(status, message.encode(), {"Content-Type": "text/plain"})
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One generation of an object. A new content is a new object."""
+
+    bucket: str
+    name: str
+    content: bytes = field(repr=False)
+    generation: int
+    content_type: str = "application/octet-stream"
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def crc32c(self) -> str:
+        """Base64 of the big-endian CRC32C."""
+        return base64.b64encode(google_crc32c.value(self.content).to_bytes(4, "big")).decode()
+
+    @property
+    def md5(self) -> str:
+        """Base64 of the MD5."""
+        return base64.b64encode(hashlib.md5(self.content, usedforsecurity=False).digest()).decode()
+
+    def resource(self) -> dict[str, Any]:
+        """What the JSON API says of it."""
+        return {
+            "kind": "storage#object",
+            "id": f"{self.bucket}/{self.name}/{self.generation}",
+            "bucket": self.bucket,
+            "name": self.name,
+            "generation": str(self.generation),
+            "metageneration": "1",
+            "size": str(len(self.content)),
+            "contentType": self.content_type,
+            "crc32c": self.crc32c,
+            "md5Hash": self.md5,
+            "etag": f"etag-{self.generation}",
+            "storageClass": "STANDARD",
+            "timeCreated": "2020-01-01T00:00:00.000Z",
+            "updated": "2020-01-01T00:00:00.000Z",
+            "metadata": self.metadata,
+        }
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list."""
+
+    objects: list[StoredObject]
+    prefixes: list[str]
+    next_token: str | None
+
+
+class Buckets:
+    """Buckets and their objects. All methods may be called in many threads."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, dict[str, StoredObject]] = {}
+        self._generations = itertools.count(1_700_000_000_000_000)
+        self._lock = threading.Lock()
+
+    def add(self, bucket: str) -> None:
+        """Makes an empty bucket, if there is none of that name."""
+        self._objects.setdefault(bucket, {})
+
+    def of(self, bucket: str) -> dict[str, StoredObject]:
+        """The objects of a bucket, by name.
+
+        Raises:
+            Refused: no such bucket.
+        """
+        if bucket not in self._objects:
+            raise Refused(404, "The specified bucket does not exist.")
+        return self._objects[bucket]
+
+    def get(self, bucket: str, name: str, generation: int | None = None) -> StoredObject:
+        """An object.
+
+        Raises:
+            Refused: no such object, or it has another generation.
+        """
+        found = self.of(bucket).get(name)
+        if found is None or generation not in (None, found.generation):
+            raise Refused(404, f"No such object: {bucket}/{name}")
+        return found
+
+    def check(self, bucket: str, name: str, if_generation_match: int | None) -> None:
+        """Whether a write may go on.
+
+        Raises:
+            Refused: the object has another generation; 0 means that there is none.
+        """
+        found = self.of(bucket).get(name)
+        if if_generation_match not in (None, found.generation if found else 0):
+            raise Refused(412, "At least one of the pre-conditions you specified did not hold.")
+
+    def put(
+        self, bucket: str, name: str, content: bytes, if_generation_match: int | None = None, **described: Any
+    ) -> StoredObject:
+        """Writes an object, whole and at once."""
+        with self._lock:
+            self.check(bucket, name, if_generation_match)
+            stored = StoredObject(bucket, name, content, next(self._generations), **described)
+            self.of(bucket)[name] = stored
+        return stored
+
+    def remove(self, bucket: str, name: str, if_generation_match: int | None = None) -> None:
+        """Removes an object."""
+        with self._lock:
+            self.get(bucket, name)
+            self.check(bucket, name, if_generation_match)
+            del self.of(bucket)[name]
+
+    def list(self, bucket: str, prefix: str, delimiter: str, token: str, page_size: int) -> Page:
+        """Objects and, with a delimiter, the names up to it; in order, a page at a time."""
+        entries: dict[str, StoredObject | None] = {}  # by name; None: a prefix
+        with self._lock:
+            stored = sorted(self.of(bucket).items())
+        for name, each in stored:
+            if name.startswith(prefix):
+                rest = name[len(prefix) :]
+                cut = rest.find(delimiter) if delimiter else -1
+                entries.setdefault(
+                    name if cut < 0 else prefix + rest[: cut + len(delimiter)], each if cut < 0 else None
+                )
+        names = [name for name in entries if name > token]
+        page = names[:page_size]
+        objects = [found for name in page if (found := entries[name])]
+        prefixes = [name for name in page if entries[name] is None]
+        return Page(objects, prefixes, page[-1] if len(names) > page_size else None)

@@ -1,0 +1,223 @@
+"""A fake of Google Cloud Storage over real HTTP, for tests.
+
+It knows what writing versions rests on and other emulators leave out: generations and preconditions
+(`ifGenerationMatch`), CRC32C, resumable uploads, and faults on request. Objects are in memory. Everybody may do
+everything, unless a bucket is denied.
+
+Known of the JSON API: reading an object (with Range) or its description, listing with prefix, delimiter and pages,
+simple, multipart and resumable uploads, rewriting, copying, deleting, describing a bucket. All else is 501.
+
+    with GcsServer("bucket") as server:
+        os.environ["STORAGE_EMULATOR_HOST"] = server.url
+        groupstream.open("text", root="gs://bucket/datasets")
+
+Source: https://docs.cloud.google.com/storage/docs/json_api/v1
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from groupstream.testing.faults import FaultyServer, Reply, cut_out
+from groupstream.testing.gcs_objects import Buckets, Refused, StoredObject
+
+_ROUTES = [
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"/(?:resumable/)?upload/storage/v1/b/([^/]+)/o", "upload"),
+        (r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)", "object"),
+        (r"/storage/v1/b/([^/]+)/o/([^/]+)/(?:rewriteTo|copyTo)/b/([^/]+)/o/([^/]+)", "copy"),
+        (r"/storage/v1/b/([^/]+)/o/?", "list"),
+        (r"/storage/v1/b/([^/]+)", "bucket"),
+    )
+]
+
+
+@dataclass
+class Upload:
+    """A resumable upload that has begun."""
+
+    bucket: str
+    name: str
+    options: dict[str, Any]
+    content: bytearray = field(default_factory=bytearray)
+    done: StoredObject | None = None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, taken apart."""
+
+    method: str
+    url: str  # of the server
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    def number(self, name: str) -> int | None:
+        """A parameter that is a number."""
+        return int(self.query[name]) if name in self.query else None
+
+
+class GcsServer(FaultyServer):
+    """See the module. `requests` records what was asked, `faults` takes what shall go wrong.
+
+    Args:
+        buckets: that there are from the start.
+        page_size: entries in a page of a list, at most.
+    """
+
+    def __init__(self, *buckets: str, page_size: int = 1000) -> None:
+        self.buckets = Buckets()
+        self.denied: set[str] = set()  # buckets whose requests are answered with 403
+        self._page_size = page_size
+        self._uploads: dict[str, Upload] = {}
+        self._upload_ids = itertools.count()
+        for bucket in buckets:
+            self.buckets.add(bucket)
+        super().__init__()
+
+    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """The answer to a request."""
+        parts = urlsplit(path)
+        call = Call(method, self.url, dict(parse_qsl(parts.query, keep_blank_values=True)), headers, body)
+        try:
+            for pattern, name in _ROUTES:
+                if match := pattern.fullmatch(parts.path):
+                    places = [unquote(place) for place in match.groups()]
+                    if places[0] in self.denied:
+                        raise Refused(403, f"The caller does not have access to {places[0]}.")
+                    return getattr(self, f"_{name}")(call, *places)
+            raise Refused(501, f"not known here: {method} {path}")
+        except Refused as refused:
+            return refused.reply
+
+    def _bucket(self, call: Call, bucket: str) -> Reply:
+        self.buckets.of(bucket)
+        return _json({"kind": "storage#bucket", "id": bucket, "name": bucket, "location": "EU", "projectNumber": "1"})
+
+    def _object(self, call: Call, bucket: str, name: str) -> Reply:
+        if call.method == "DELETE":
+            self.buckets.remove(bucket, name, call.number("ifGenerationMatch"))
+            return Reply(204)
+        stored = self.buckets.get(bucket, name, call.number("generation"))
+        if call.query.get("alt") != "media":
+            return _json(stored.resource())
+        headers = {
+            "Content-Type": stored.content_type,
+            "X-Goog-Generation": str(stored.generation),
+            "X-Goog-Hash": f"crc32c={stored.crc32c},md5={stored.md5}",
+        }
+        return cut_out(stored.content, call.headers.get("range"), headers)
+
+    def _list(self, call: Call, bucket: str) -> Reply:
+        query = call.query
+        size = min(call.number("maxResults") or self._page_size, self._page_size)
+        page = self.buckets.list(
+            bucket, query.get("prefix", ""), query.get("delimiter", ""), query.get("pageToken", ""), size
+        )
+        listed = {
+            "kind": "storage#objects",
+            "items": [each.resource() for each in page.objects],
+            "prefixes": page.prefixes,
+            "nextPageToken": page.next_token,
+        }
+        return _json({key: value for key, value in listed.items() if value})
+
+    def _copy(self, call: Call, bucket: str, name: str, to_bucket: str, to_name: str) -> Reply:
+        content = self.buckets.get(bucket, name, call.number("sourceGeneration")).content
+        stored = self.buckets.put(to_bucket, to_name, content, call.number("ifGenerationMatch")).resource()
+        return _json({"kind": "storage#rewriteResponse", "done": True, "resource": stored, **stored})
+
+    def _upload(self, call: Call, bucket: str) -> Reply:
+        if "upload_id" in call.query:
+            return self._continue(call, call.query["upload_id"])
+        kind = call.query.get("uploadType", "media")
+        described, content = _parts(call) if kind == "multipart" else (_described(call, kind), call.body)
+        name = call.query.get("name") or described.get("name", "")
+        options = _options(described) | {"if_generation_match": call.number("ifGenerationMatch")}
+        if kind == "resumable":
+            return self._begin(call, Upload(bucket, name, options | {"_crc32c": described.get("crc32c")}))
+        stored = self.buckets.put(bucket, name, _checked(content, described.get("crc32c")), **options)
+        return _json(stored.resource())
+
+    def _begin(self, call: Call, upload: Upload) -> Reply:
+        self.buckets.check(upload.bucket, upload.name, upload.options["if_generation_match"])
+        upload_id = f"upload-{next(self._upload_ids)}"
+        self._uploads[upload_id] = upload
+        place = f"{call.url}/upload/storage/v1/b/{upload.bucket}/o?uploadType=resumable&upload_id={upload_id}"
+        return Reply(200, b"", {"Location": place, "X-GUploader-UploadID": upload_id})
+
+    def _continue(self, call: Call, upload_id: str) -> Reply:
+        """Takes a block of an upload, or says how much of it is here."""
+        upload = self._uploads.get(upload_id)
+        if upload is None:
+            raise Refused(404, f"No such upload: {upload_id}")
+        if upload.done:
+            return _json(upload.done.resource())
+        first, total = _content_range(call)
+        if first is not None and first <= len(upload.content):
+            upload.content[first:] = call.body
+        if total is None or len(upload.content) < total:
+            here = {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {}
+            return Reply(308, b"", {**here, "X-GUploader-UploadID": upload_id})
+        return self._finish(upload, call.headers.get("x-goog-hash", ""))
+
+    def _finish(self, upload: Upload, sent_hash: str) -> Reply:
+        options = dict(upload.options)
+        found = re.search(r"crc32c=([^,]+)", sent_hash)
+        content = _checked(bytes(upload.content), options.pop("_crc32c") or (found and found[1]))
+        upload.done = self.buckets.put(upload.bucket, upload.name, content, **options)
+        upload.content.clear()
+        return _json(upload.done.resource())
+
+
+def _json(content: dict[str, Any]) -> Reply:
+    return Reply(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+
+def _described(call: Call, kind: str) -> dict[str, Any]:
+    if kind == "resumable":
+        return dict(json.loads(call.body or b"{}"))
+    return {"contentType": call.headers.get("content-type")}
+
+
+def _options(described: dict[str, Any]) -> dict[str, Any]:
+    names = {"contentType": "content_type", "metadata": "metadata"}
+    return {ours: described[theirs] for theirs, ours in names.items() if described.get(theirs)}
+
+
+def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
+    """The description and the content in a body of multipart/related."""
+    found = re.search(r"boundary=[\"']?([^\"';]+)", call.headers["content-type"])
+    if not found:
+        raise Refused(400, "no boundary")
+    mark = b"--" + found[1].encode()
+    start = call.body.index(mark) + len(mark)
+    newline = b"\r\n" if call.body[start:].startswith(b"\r\n") else b"\n"
+    middle = call.body.index(newline + mark, start)
+    end = call.body.rindex(newline + mark)
+    described, content = (
+        part.split(2 * newline, 1)[1] for part in (call.body[start:middle], call.body[middle + len(newline) : end])
+    )
+    return json.loads(described), content
+
+
+def _content_range(call: Call) -> tuple[int | None, int | None]:
+    """Where the block begins, None where there is none; the size of the whole, None where it is not known yet."""
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", call.headers.get("content-range", ""))
+    if not match:
+        return 0, len(call.body)
+    return (int(match[1]) if match[1] else None), (None if match[2] == "*" else int(match[2]))
+
+
+def _checked(content: bytes, crc32c: str | None) -> bytes:
+    found = StoredObject("", "", content, 0).crc32c
+    if crc32c not in (None, found):
+        raise Refused(400, f"Provided CRC32C {crc32c} doesn't match calculated CRC32C {found}.")
+    return content
