@@ -106,7 +106,7 @@ def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], None], num_chunk
 
     Args:
         work: `Chunk.read` or `Chunk.decode`.
-        num_chunks: how many; memory is bounded by as many chunks and one. With 0 everything is done when it is asked for.
+        num_chunks: how many; memory is bounded by as many chunks and one. With 0 all is done when it is asked for.
     """
     if not num_chunks:
         yield from chunks

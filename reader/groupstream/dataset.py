@@ -12,9 +12,11 @@ import pyarrow as pa
 
 from groupstream import layout
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
+from groupstream.cohorts import Cohorts, Sampling
 from groupstream.errors import UnknownKeyError
 from groupstream.features import Features
 from groupstream.group import Group, single_group
+from groupstream.group_rows import GroupRows
 from groupstream.index import GroupIndex, open_index
 from groupstream.index_file import IndexFile
 from groupstream.manifest import Manifest, SplitInfo
@@ -23,8 +25,6 @@ from groupstream.selection import as_id
 from groupstream.shard_reader import ShardReader
 from groupstream.stored import read_stored
 from groupstream.stream import GroupIterator, GroupStream
-
-_BLOCK_ROWS = 1 << 12
 
 
 def open_dataset(ref: str | os.PathLike[str], root: str | None = None) -> Dataset:
@@ -170,15 +170,16 @@ class Split:
         Raises:
             UnknownKeyError: an id that the split does not have; before anything is read.
         """
-        rows = self.rows_of([as_id(group_id) for group_id in group_ids])
-        return self.groups_at(rows)
+        return self.groups_of(self.index.rows(self.rows_of([as_id(group_id) for group_id in group_ids])))
 
-    def groups_at(self, rows: np.ndarray) -> Iterator[Group]:
-        """The groups with these numbers in stored order, in the order of the numbers."""
-        blocks = (self.index.rows(rows[i : i + _BLOCK_ROWS]) for i in range(0, len(rows), _BLOCK_ROWS))
-        chunks = cut_in_chunks(self.reader(), blocks)
-        for chunk in work_ahead(chunks, Chunk.decode, num_chunks=1):
+    def groups_of(self, rows: GroupRows, features: Sequence[str] | None = None) -> Iterator[Group]:
+        """The groups of some rows, read and decoded together."""
+        for chunk in work_ahead(cut_in_chunks(self.reader(features), [rows]), Chunk.decode, num_chunks=1):
             yield from chunk.groups()
+
+    def cohorts(self, size: int, seed: int, sampling: Sampling = "uniform", **conditions: Any) -> Cohorts:
+        """See `GroupStream.cohorts`."""
+        return self.filter(**conditions).cohorts(size, seed, sampling)
 
     def rows_of(self, group_ids: Sequence[bytes]) -> np.ndarray:
         """int64[len(group_ids)]: the numbers of these groups in stored order. Reads the index only.
@@ -187,7 +188,7 @@ class Split:
             UnknownKeyError: an id that the split does not have.
         """
         rows = self.index.find(group_ids)
-        unknown = [group_ids[i] for i in np.flatnonzero(rows < 0)]
+        unknown = [group_ids[i] for i in np.flatnonzero(rows < 0).tolist()]
         if unknown:
             others = f" (and {len(unknown) - 1} more of the ids asked for)" if len(unknown) > 1 else ""
             raise UnknownKeyError(
@@ -221,7 +222,7 @@ class Split:
 
     @functools.cached_property
     def index(self) -> GroupIndex:
-        """Its group table for random access. Of a split of more than 65,536 groups, a copy is made in the cache, once."""
+        """Its group table for random access. Of a split of more than 65,536 groups a copy is made in the cache, once."""
         return open_index(self.index_file, self.seed)
 
     def __getstate__(self) -> dict[str, Any]:

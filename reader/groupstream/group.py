@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Group:
     """The examples of one group.
 
-    In a stream, groups are read and decoded together with those near them, and a group only refers to that for as long
-    as the stream stands there: a list of groups holds no data. Elsewhere reading is one range request, a block at a time.
+    In a stream, groups are read and decoded together with those near them, and a group only refers to that for as long as
+    the stream stands there: a list of groups holds no data. Elsewhere reading is one range request, a block at a time.
 
     Attributes:
         id: the group id as it is stored.
@@ -104,5 +104,5 @@ def _python_values(column: pa.Array) -> list[Any]:
 
 def single_group(reader: ShardReader, rows: GroupRows) -> Group:
     """The one group of `rows`, to be read by itself."""
-    sizes = (int(getattr(rows, name)[0]) for name in ("num_examples", "num_bytes", "num_words"))
-    return Group(reader, rows, 0, rows.group_ids[0], *sizes)
+    num_examples, num_bytes, num_words = (int(c[0]) for c in (rows.num_examples, rows.num_bytes, rows.num_words))
+    return Group(reader, rows, 0, rows.group_ids[0], num_examples, num_bytes, num_words)

@@ -16,8 +16,8 @@ class GroupRows:
     """Some groups, in an order of the caller's.
 
     Attributes:
-        positions: int64[num_groups], where each stands in the sequence that is read: its number in stored order, or in a
-            shuffled order.
+        positions: int64[num_groups], where each stands in the sequence that is read: its number in stored order, or the
+            number of the step in a shuffled order.
         group_ids: their ids.
         shard_index: int32[num_groups]. The other columns are int64[num_groups]; `group_table` says what they hold.
     """

@@ -1,14 +1,13 @@
 """The group table in a form for look-ups and shuffles: arrays, of which a large split has a memory-mapped copy.
 
 A look-up is a hash, a binary search and a comparison; a shuffled order reads rows from anywhere. Parquet can do neither
-quickly, so the columns are kept as plain arrays: in memory for a small split, else as files in the cache, which processes
-share and the system may drop from memory at any time. Such a copy takes about 70 bytes a group and the length of its id.
+quickly, so the columns are kept as plain arrays: in memory for a small split, else as files in the cache, which
+processes share and the system may drop from memory at any time. Such a copy takes 72 bytes a group and its id.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -51,7 +50,11 @@ class GroupIndex:
         high, low = hash_words(hash_group_ids(group_ids, self._seed))
         rows = np.searchsorted(self._columns["hash_high"], high)
         for i, row in enumerate(rows.tolist()):
-            while row < len(self) and self._columns["hash_high"][row] == high[i] and self._columns["hash_low"][row] < low[i]:
+            while (
+                row < len(self)
+                and self._columns["hash_high"][row] == high[i]
+                and self._columns["hash_low"][row] < low[i]
+            ):
                 row += 1
             rows[i] = row if row < len(self) and self._id(row) == group_ids[i] else -1
         return rows
@@ -104,7 +107,7 @@ def _fill(columns: dict[str, Any], file: IndexFile) -> Iterator[pa.LargeBinaryAr
 
 
 def _make_copy(file: IndexFile, folder: Path) -> None:
-    """Makes the copy aside and moves it into place; of two processes that do so, one wins and the other's is dropped."""
+    """Makes the copy aside and moves it into place; of two processes that do so, one wins."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{uuid.uuid4().hex}")
     aside.mkdir()
@@ -115,7 +118,7 @@ def _make_copy(file: IndexFile, folder: Path) -> None:
         if folder.exists():  # damaged, or it would have been used
             shutil.rmtree(folder, ignore_errors=True)
         try:
-            os.rename(aside, folder)
+            aside.rename(folder)
         except OSError:
             if not _is_whole(folder):
                 raise

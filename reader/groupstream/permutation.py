@@ -3,8 +3,8 @@
 Both are functions of a seed, a name and a position. So a draw is the same on every worker and after every restart, and
 whoever resumes at position k computes nothing of what came before.
 
-Source: a permutation is an alternating Feistel network over the smallest even power of two that holds the range; numbers
-that fall outside are sent through again ("cycle walking", Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
+Source: a permutation is an alternating Feistel network over the smallest power of two that holds the range; numbers that
+fall outside are sent through again ("cycle walking", Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
 2002). Its round function is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Grain shuffles in the same way,
 with a block cipher instead.
 """
@@ -24,7 +24,7 @@ def permute(positions: np.ndarray, length: int, seed: int, name: str) -> np.ndar
     """Where each position goes in a permutation of range(length). O(1) memory a position; about 0.1 us each.
 
     >>> permute(np.arange(5), 5, seed=0, name="epoch 0").tolist()
-    [4, 0, 2, 3, 1]
+    [1, 3, 0, 4, 2]
 
     Args:
         positions: int64[num_positions], each in [0, length).

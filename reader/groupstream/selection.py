@@ -36,7 +36,7 @@ class Selection:
 
     def __bool__(self) -> bool:
         """Whether there is any condition."""
-        return self != Selection()
+        return self != EVERYTHING
 
     def __and__(self, other: Selection) -> Selection:
         bounds = [s.max_examples for s in (self, other) if s.max_examples is not None]
@@ -70,6 +70,9 @@ class Selection:
     def _pass(self, sizes: np.ndarray) -> np.ndarray:
         passing = sizes >= self.min_examples
         return passing if self.max_examples is None else passing & (sizes <= self.max_examples)
+
+
+EVERYTHING = Selection()
 
 
 def as_id(group_id: bytes | str) -> bytes:

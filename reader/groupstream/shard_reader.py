@@ -85,7 +85,7 @@ class ShardReader:
         follows = (rows.shard_index[1:] == rows.shard_index[:-1]) & (starts[1:] == ends[:-1])
         if follows.all():
             return self._read(int(rows.shard_index[0]), int(starts[0]), int(ends[-1]))
-        parts: list[bytes] = [b""] * len(rows)
+        parts: list[bytes | memoryview] = [b""] * len(rows)
         order = np.lexsort((starts, rows.shard_index))
         apart = (np.diff(rows.shard_index[order]) != 0) | (starts[order][1:] - ends[order][:-1] > _GAP_BYTES)
         for run in np.split(order, np.flatnonzero(apart) + 1):

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.binary import byte_lengths
+from groupstream.chunk import Chunk
 from groupstream.commit import checksums
 from groupstream.dataset import Dataset, Split
 from groupstream.errors import CorruptError
 from groupstream.example_decoding import decode_examples
 from groupstream.features import Feature, Features
-from groupstream.chunk import Chunk
 from groupstream.group import Group
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import statistics_of
