@@ -3,14 +3,14 @@
 Round 400 is the same whether rounds 0 to 399 were drawn or not, on any number of workers. Three ways to draw:
 
 - `uniform`: distinct groups, all equally likely, each round anew.
-- `by_size`: distinct groups, drawn one after the other, with a chance proportional to the number of examples among those that
-  are left.
-- `epochs`: every group once, in a random order, before any comes again. The last cohort of an epoch is smaller if the size does
-  not divide the number of groups.
+- `by_size`: distinct groups, drawn one after the other, with a chance proportional to the number of examples among
+  those that are left.
+- `epochs`: every group once, in a random order, before any comes again. The last cohort of an epoch is smaller if
+  the size does not divide the number of groups.
 
-Source: `uniform` and `epochs` take positions of a seeded permutation (`permutation`), so they cost O(size). `by_size` inverts
-the cumulated sizes and throws repeated groups away, which is the same as drawing among those that are left ("successive
-sampling").
+Source: `uniform` and `epochs` take positions of a seeded permutation (`permutation`), so they cost O(size).
+`by_size` inverts the cumulated sizes and throws repeated groups away, which is the same as drawing among those that
+are left ("successive sampling").
 """
 
 from __future__ import annotations
@@ -204,8 +204,9 @@ class Cohort(Sequence[Group]):
     def balanced(self, num_workers: int) -> list[Cohort]:
         """Shares for workers, disjoint and complete, with examples spread as evenly as a greedy rule can.
 
-        The largest group goes first, each to the worker that has the fewest examples yet. The fullest worker has at most 4/3
-        of what the best possible spread would give it. Source: Graham, "Bounds on Multiprocessing Timing Anomalies", 1969.
+        The largest group goes first, each to the worker that has the fewest examples yet. The fullest worker has at
+        most 4/3 of what the best possible spread would give it. Source: Graham, "Bounds on Multiprocessing Timing
+        Anomalies", 1969.
 
         Args:
             num_workers: how many; with more workers than groups some get none.

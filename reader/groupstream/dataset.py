@@ -222,7 +222,7 @@ class Split:
 
     @functools.cached_property
     def index(self) -> GroupIndex:
-        """Its group table for random access. Of a split of more than 65,536 groups a copy is made in the cache, once."""
+        """Its group table for random access. A large one is copied to the cache, once."""
         return open_index(self.index_file, self.seed)
 
     def __getstate__(self) -> dict[str, Any]:

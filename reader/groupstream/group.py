@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Group:
     """The examples of one group.
 
-    In a stream, groups are read and decoded together with those near them, and a group only refers to that for as long as
-    the stream stands there: a list of groups holds no data. Elsewhere reading is one range request, a block at a time.
+    In a stream, groups are read and decoded together with those near them, and a group only refers to that for as
+    long as the stream stands there: a list of groups holds no data. Elsewhere reading is one range request, a block
+    at a time.
 
     Attributes:
         id: the group id as it is stored.

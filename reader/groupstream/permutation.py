@@ -1,12 +1,12 @@
 """Seeded draws that need no table and no state: a permutation of a range, and uniform numbers.
 
-Both are functions of a seed, a name and a position. So a draw is the same on every worker and after every restart, and
-whoever resumes at position k computes nothing of what came before.
+Both are functions of a seed, a name and a position. So a draw is the same on every worker and after every restart,
+and whoever resumes at position k computes nothing of what came before.
 
-Source: a permutation is an alternating Feistel network over the smallest power of two that holds the range; numbers that
-fall outside are sent through again ("cycle walking", Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
-2002). Its round function is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Grain shuffles in the same way,
-with a block cipher instead.
+Source: a permutation is an alternating Feistel network over the smallest power of two that holds the range; numbers
+that fall outside are sent through again ("cycle walking", Black and Rogaway, "Ciphers with Arbitrary Finite Domains",
+2002). Its round function is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014). Grain shuffles in the same
+way, with a block cipher instead.
 """
 
 from __future__ import annotations

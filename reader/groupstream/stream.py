@@ -2,12 +2,14 @@
 
 The order of an epoch is a function of the seed and the number of the epoch, never of who reads it. So:
 
-- Shards of a stream, `(index, count)`, are disjoint and complete. In stored order a shard is a range of the rows, so a host
-  reads files of its own. Shuffled, shard i takes the positions i, i + count, i + 2 count, ... of the one order of the epoch.
+- Shards of a stream, `(index, count)`, are disjoint and complete. In stored order a shard is a range of the rows, so
+  a host reads files of its own. Shuffled, shard i takes the positions i, i + count, i + 2 count, ... of the one
+  order of the epoch.
 - A state holds the epoch and the position, so resuming reads nothing of what came before.
-- The number of shards may change between epochs, in either order. In the middle of an epoch it may change if the order is
-  shuffled and every shard has yielded the same number of groups when the state is taken, as in synchronous training: then
-  exactly the groups that were not yielded yet follow, in the order of the epoch. Stored order refuses it.
+- The number of shards may change between epochs, in either order. In the middle of an epoch it may change if the
+  order is shuffled and every shard has yielded the same number of groups when the state is taken, as in synchronous
+  training: then exactly the groups that were not yielded yet follow, in the order of the epoch. Stored order refuses
+  it.
 """
 
 from __future__ import annotations
@@ -89,7 +91,8 @@ class GroupStream:
     def shuffle(self, seed: int) -> GroupStream:
         """In a random order of all groups, another one each epoch, with O(1) memory a group.
 
-        The first time a split of more than 65,536 groups is shuffled, its index is copied to the cache in a form for random
+        The first time a split of more than 65,536 groups is shuffled, its index is copied to the cache in a form for
+        random
         access: about 0.5 s a million groups.
         """
         return replace(self, seed=int(seed))
@@ -124,7 +127,8 @@ class GroupStream:
         Args:
             size: groups a cohort.
             seed: round k of one seed is always the same.
-            sampling: `uniform`, `by_size` or `epochs` (without replacement until every group has come); see `cohorts`.
+            sampling: `uniform`, `by_size` or `epochs` (without replacement until every group has come); see
+            `cohorts`.
 
         Raises:
             UsageError: size is larger than the number of groups.
@@ -213,7 +217,7 @@ class GroupStream:
         return int(state["epoch"]), Position(position.base + position.taken * count)
 
     def _is_end(self, position: Position) -> bool:
-        """Whether nothing of the epoch is left. In stored order with a filter only asking for the next group tells."""
+        """Whether nothing of the epoch is left. Stored and filtered, only asking for the next group tells."""
         if self.seed is None:
             return position.taken >= self.split.num_groups * (self.shard_index + 1) // self.num_shards
         return position.taken >= self._num_steps(position.base)
@@ -232,8 +236,8 @@ class GroupStream:
 class GroupIterator(Iterator[Group]):
     """Yields the groups of a stream, and can say where it stands.
 
-    `state_dict()` is a small dictionary that JSON can hold. Loaded into an iterator of the same stream, the next group is
-    the one that would have come.
+    `state_dict()` is a small dictionary that JSON can hold. Loaded into an iterator of the same stream, the next
+    group is the one that would have come.
     """
 
     def __init__(self, stream: GroupStream) -> None:
@@ -255,8 +259,8 @@ class GroupIterator(Iterator[Group]):
         """Goes on from a state.
 
         Raises:
-            UsageError: the state is of another stream; or of another number of shards, in the middle of an epoch in stored
-                order.
+            UsageError: the state is of another stream; or of another number of shards, in the middle of an epoch in
+                stored order.
         """
         self._epoch, self._position = self._stream.place_of(state)
         self._groups = None
