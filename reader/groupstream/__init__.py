@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from groupstream.features import Feature
     from groupstream.group import Group
     from groupstream.manifest import Manifest
+    from groupstream.pulling import pull
 
 from groupstream.errors import (
     CheckError,
@@ -58,6 +59,7 @@ __all__ = [
     "UsageError",
     "WorkerError",
     "open",
+    "pull",
 ]
 
 _LAZY = {  # imported when they are first asked for, so that the command line answers at once
@@ -67,6 +69,7 @@ _LAZY = {  # imported when they are first asked for, so that the command line an
     "Manifest": ("groupstream.manifest", "Manifest"),
     "Split": ("groupstream.dataset", "Split"),
     "open": ("groupstream.dataset", "open_dataset"),
+    "pull": ("groupstream.pulling", "pull"),
 }
 
 

@@ -121,11 +121,15 @@ class CachedStore:
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
-        if path.startswith(self._prefix) and path != self._prefix + layout.MANIFEST:
-            size = self._copy.size_bytes(path[len(self._prefix) :])
-            if size is not None:
-                return size
-        return self._remote.size_bytes(path)
+        local = self.local_path(path)
+        return self._remote.size_bytes(path) if local is None else local.stat().st_size
+
+    def local_path(self, path: str) -> Path | None:
+        """The file in the copy, None where it was not pulled."""
+        if not path.startswith(self._prefix) or path == self._prefix + layout.MANIFEST:
+            return None
+        file = Path(self._copy.root, path[len(self._prefix) :])
+        return file if file.is_file() else None
 
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`. Those of the remote store."""

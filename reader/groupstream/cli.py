@@ -11,7 +11,7 @@ from importlib import metadata
 
 import typer
 
-from groupstream.commands import diff, groups, head, info, ls, stats, verify
+from groupstream.commands import diff, groups, head, info, ls, pull, stats, verify
 from groupstream.commands.completion import whole_words
 from groupstream.commands.printing import visible
 from groupstream.errors import GroupstreamError
@@ -24,13 +24,13 @@ def make_app() -> typer.Typer:
     """The command with all that is installed."""
     app = typer.Typer(
         name=PROGRAM,
-        help="Datasets whose examples belong to groups: list, look, measure, compare, verify.",
+        help="Datasets whose examples belong to groups: list, look, measure, compare, verify, pull.",
         epilog="Example: groupstream info stdlib@latest",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for module in (ls, info, head, stats, groups, verify, diff):
+    for module in (ls, info, head, stats, groups, verify, pull, diff):
         module.register(app)
     for entry_point in metadata.entry_points(group="groupstream.commands"):
         entry_point.load()(app)

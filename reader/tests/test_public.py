@@ -30,6 +30,7 @@ PUBLIC = [
     "UsageError",
     "WorkerError",
     "open",
+    "pull",
 ]
 
 

@@ -1,0 +1,64 @@
+"""The disk that a pull writes to: its room, its errors, and what must be durable."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from groupstream.errors import PublishError
+
+
+def free_bytes_in(folder: Path) -> int:
+    """How much room there is for us on the disk of a folder."""
+    return shutil.disk_usage(folder).free
+
+
+def require_room(folder: Path, needed: int, ref: str, free_bytes: Callable[[Path], int]) -> None:
+    """Refuses a pull that the disk has no room for, before anything is read.
+
+    Raises:
+        PublishError: with how much is needed and how much there is.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if needed > (free := free_bytes(there)):
+        raise PublishError(
+            f"{ref} needs {needed:,} bytes in {folder}, {free:,} are free there. Make room, pull fewer splits, or "
+            "choose another folder with --to or $GROUPSTREAM_CACHE"
+        )
+
+
+@contextlib.contextmanager
+def explaining_errors(folder: Path) -> Iterator[None]:
+    """An error of the disk becomes one line that says what to do.
+
+    Raises:
+        PublishError: the folder cannot be written.
+    """
+    try:
+        yield
+    except (OSError, PublishError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        if not isinstance(cause, OSError):
+            raise
+        raise PublishError(
+            f"cannot write to {folder}: {cause.strerror or cause}. Make room or allow writing there, or choose another "
+            "folder with --to or $GROUPSTREAM_CACHE; what was pulled so far is kept"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder that nothing is in; another process may be at work in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()

@@ -1,0 +1,107 @@
+"""A version, or some of its splits or groups, brought to this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from groupstream import layout
+from groupstream.cache import mirror_root, source_root
+from groupstream.errors import UnknownKeyError, UsageError
+from groupstream.manifest import Manifest
+from groupstream.pull_files import OnBytes, Pull
+from groupstream.refs import Location, resolve
+
+if TYPE_CHECKING:
+    from groupstream.dataset import Dataset
+    from groupstream.pull_groups import GroupsPull
+
+
+def pull(
+    ref: str | os.PathLike[str],
+    root: str | None = None,
+    *,
+    splits: Iterable[str] | None = None,
+    group_ids: Iterable[bytes | str] | None = None,
+    to: str | os.PathLike[str] | None = None,
+    on_bytes: OnBytes = lambda count: None,
+) -> Dataset:
+    """Brings a version to this machine, checks every byte against the manifest, and opens it there.
+
+    What is there already is not read again: a pull that was interrupted goes on where it was, another split is added
+    to those that are there, and of several processes that pull the same each reads a part. No file has its final name
+    before it is whole and was checked. Once it is there, `open` of the same ref reads the copy.
+
+    With `group_ids`, the result is a small version of its own: same name, same number, only these groups.
+
+    Args:
+        ref: `name@version`, `name@latest`, `name`, or where a version lies.
+        root: the store to look refs up in. Default: $GROUPSTREAM_ROOT, or ~/groupstream.
+        splits: only these splits; default all.
+        group_ids: only these groups, of each of the splits that has them.
+        to: another root than that of the cache: a folder that gets <name>/<version>.
+        on_bytes: called with the number of bytes that have just come, one call at a time.
+
+    Raises:
+        RefNotFoundError: nothing published is named so.
+        UnknownKeyError: the version lacks one of the splits or groups.
+        ConflictError: there is another version of this name and number in the folder.
+        CorruptError: the source has other bytes than its manifest says.
+        StoreError: the source cannot be reached.
+        PublishError: the folder cannot be written, or has no room.
+    """
+    from groupstream.dataset import open_dataset
+
+    location = resolve(ref, root)
+    folder = Path(to) if to is not None else None
+    if group_ids is not None:
+        from groupstream.pull_groups import plan_groups
+
+        planned: Pull | GroupsPull = plan_groups(location, group_ids, splits, folder)
+    else:
+        planned = plan_pull(location, splits, folder)
+    planned.run(on_bytes)
+    return open_dataset(planned.folder)
+
+
+def plan_pull(location: Location, splits: Iterable[str] | None = None, to: Path | None = None) -> Pull:
+    """Reads the manifest of a version and tells what a pull of it would bring. Writes nothing.
+
+    Raises:
+        UnknownKeyError: the version lacks one of the splits.
+        UsageError: it lies in `to` already.
+    """
+    content, manifest = read_manifest(location)
+    root = pull_root(location, to)
+    if Path(location.store.root, location.folder).resolve() == (root / manifest.name / manifest.version).resolve():
+        raise UsageError(f"{manifest.ref} lies in {root} already; choose another folder to pull it to")
+    names = known_splits(manifest, splits)
+    of_splits = [f for name in names for f in (manifest.splits[name].group_table, *manifest.splits[name].shards)]
+    return Pull(location, manifest, content, root, tuple(names), (*of_splits, *manifest.files))
+
+
+def read_manifest(location: Location) -> tuple[bytes, Manifest]:
+    """The bytes of a version's manifest, and what they say."""
+    path = f"{location.folder}/{layout.MANIFEST}"
+    content = location.store.read(path)
+    return content, Manifest.from_json(content, f"{location.store.root}/{path}")
+
+
+def known_splits(manifest: Manifest, splits: Iterable[str] | None) -> list[str]:
+    """The splits that were asked for, all by default, in the order of the manifest.
+
+    Raises:
+        UnknownKeyError: the version lacks one.
+    """
+    wanted = list(manifest.splits) if splits is None else list(splits)
+    for name in wanted:
+        if name not in manifest.splits:
+            raise UnknownKeyError(f"{manifest.ref} has no split {name!r}; it has {', '.join(manifest.splits)}")
+    return [name for name in manifest.splits if name in wanted]
+
+
+def pull_root(location: Location, to: Path | None) -> Path:
+    """The root that a version is pulled to: `to`, or the one in the cache."""
+    return mirror_root(source_root(location)) if to is None else to.expanduser().absolute()
