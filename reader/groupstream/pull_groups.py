@@ -8,6 +8,7 @@ version has: shards by the rule of the hash, a group table, checksums, and the f
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +36,7 @@ from groupstream.index_file import IndexFile
 from groupstream.manifest import FORMAT_VERSION, Counts, Manifest, Shard, SplitInfo, canonical_json
 from groupstream.part_file import locked_part
 from groupstream.pull_files import CONNECTIONS, OnBytes, one_at_a_time
+from groupstream.pulling import folder_of, known_splits, read_manifest
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.tfds_metadata import dataset_info_json, features_json
@@ -90,12 +92,14 @@ class GroupsPull:
         on_bytes: OnBytes = lambda count: None,
         *,
         connections: int = CONNECTIONS,
+        shard_bytes: int = SHARD_BYTES,
         free_bytes: Callable[[Path], int] = free_bytes_in,
     ) -> None:
         """Brings the groups, checks every CRC, and publishes the small version.
 
         Args:
             connections: range requests at once; each holds up to 8 MiB.
+            shard_bytes: about how large a new shard gets.
             free_bytes: tells how much room there is in a folder.
 
         Raises:
@@ -109,7 +113,7 @@ class GroupsPull:
             require_room(self.root, self.size_bytes, self.manifest.ref, free_bytes)
             with self._staging() as staging, ThreadPoolExecutor(connections, "groupstream-block") as blocks:
                 if not self._is_there():  # another process was first
-                    self._publish(staging, blocks, one_at_a_time(on_bytes))
+                    self._publish(staging, shard_bytes, blocks, one_at_a_time(on_bytes))
 
     def _is_there(self) -> bool:
         claim = read_claim(LocalStore(self.root), self._relative_folder)
@@ -124,8 +128,8 @@ class GroupsPull:
     def _relative_folder(self) -> str:
         return f"{self.manifest.name}/{self.manifest.version}"
 
-    def _publish(self, staging: Path, blocks: ThreadPoolExecutor, on_bytes: OnBytes) -> None:
-        splits = {name: self._write_split(name, staging, blocks, on_bytes) for name in self.tables}
+    def _publish(self, staging: Path, shard_bytes: int, blocks: ThreadPoolExecutor, on_bytes: OnBytes) -> None:
+        splits = {name: self._write_split(name, staging, shard_bytes, blocks, on_bytes) for name in self.tables}
         manifest = self._small_manifest(splits)
         for path, content in _tfds_files(manifest).items():
             (staging / path).write_bytes(content)
@@ -137,11 +141,13 @@ class GroupsPull:
         contents = {file.path: staging / file.path for file in manifest.all_files()}
         commit_version(store, self._relative_folder, manifest, contents)
 
-    def _write_split(self, name: str, staging: Path, blocks: ThreadPoolExecutor, on_bytes: OnBytes) -> SplitInfo:
+    def _write_split(
+        self, name: str, staging: Path, shard_bytes: int, blocks: ThreadPoolExecutor, on_bytes: OnBytes
+    ) -> SplitInfo:
         table = self.tables[name].combine_chunks()
         [batch] = table.to_batches()
         rows = rows_of_batch(batch, 0)
-        num_shards = max(1, -(-int(rows.length_bytes.sum()) // SHARD_BYTES))
+        num_shards = max(1, -(-int(rows.length_bytes.sum()) // shard_bytes))
         first_words, _ = hash_words(hash_group_ids(rows.group_ids, self.manifest.seed))
         places = place_groups(rows.length_bytes, shard_of(first_words, num_shards), num_shards)
         paths = [staging / layout.shard_file(name, i, num_shards) for i in range(num_shards)]
@@ -211,7 +217,7 @@ def plan_groups(
     location: Location,
     group_ids: Iterable[bytes | str],
     splits: Iterable[str] | None = None,
-    to: Path | None = None,
+    to: str | os.PathLike[str] | None = None,
 ) -> GroupsPull:
     """Finds groups of a version. Reads its manifest and its group tables; writes nothing but their cache.
 
@@ -219,8 +225,6 @@ def plan_groups(
         UnknownKeyError: the version lacks one of the splits, or none of them has one of the groups.
         UsageError: no group was asked for.
     """
-    from groupstream.pulling import known_splits, read_manifest
-
     content, manifest = read_manifest(location)
     wanted = sorted({group_id.encode() if isinstance(group_id, str) else group_id for group_id in group_ids})
     if not wanted:
@@ -232,7 +236,7 @@ def plan_groups(
     return GroupsPull(
         location,
         manifest,
-        cache_folder() / "groups" / digest[:16] if to is None else to.expanduser().absolute(),
+        cache_folder() / "groups" / digest[:16] if to is None else folder_of(to),
         digest,
         {name: table for name, table in found.items() if len(table)},
         sum(manifest.splits[name].statistics.num_examples for name in names),

@@ -13,6 +13,7 @@ from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.manifest import Manifest
 from groupstream.pull_files import OnBytes, Pull
 from groupstream.refs import Location, resolve
+from groupstream.stores import is_url
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset
@@ -55,26 +56,27 @@ def pull(
     from groupstream.dataset import open_dataset
 
     location = resolve(ref, root)
-    folder = Path(to) if to is not None else None
     if group_ids is not None:
         from groupstream.pull_groups import plan_groups
 
-        planned: Pull | GroupsPull = plan_groups(location, group_ids, splits, folder)
+        planned: Pull | GroupsPull = plan_groups(location, group_ids, splits, to)
     else:
-        planned = plan_pull(location, splits, folder)
+        planned = plan_pull(location, splits, to)
     planned.run(on_bytes)
     return open_dataset(planned.folder)
 
 
-def plan_pull(location: Location, splits: Iterable[str] | None = None, to: Path | None = None) -> Pull:
+def plan_pull(
+    location: Location, splits: Iterable[str] | None = None, to: str | os.PathLike[str] | None = None
+) -> Pull:
     """Reads the manifest of a version and tells what a pull of it would bring. Writes nothing.
 
     Raises:
         UnknownKeyError: the version lacks one of the splits.
-        UsageError: it lies in `to` already.
+        UsageError: it lies in `to` already, or that is no folder of this machine.
     """
     content, manifest = read_manifest(location)
-    root = pull_root(location, to)
+    root = mirror_root(source_root(location)) if to is None else folder_of(to)
     if Path(location.store.root, location.folder).resolve() == (root / manifest.name / manifest.version).resolve():
         raise UsageError(f"{manifest.ref} lies in {root} already; choose another folder to pull it to")
     names = known_splits(manifest, splits)
@@ -102,6 +104,12 @@ def known_splits(manifest: Manifest, splits: Iterable[str] | None) -> list[str]:
     return [name for name in manifest.splits if name in wanted]
 
 
-def pull_root(location: Location, to: Path | None) -> Path:
-    """The root that a version is pulled to: `to`, or the one in the cache."""
-    return mirror_root(source_root(location)) if to is None else to.expanduser().absolute()
+def folder_of(to: str | os.PathLike[str]) -> Path:
+    """The folder that somebody wants something pulled to.
+
+    Raises:
+        UsageError: it is elsewhere.
+    """
+    if is_url(os.fspath(to)):
+        raise UsageError(f"pull brings a version to a folder of this machine, which {os.fspath(to)} is not")
+    return Path(to).expanduser().absolute()

@@ -34,7 +34,7 @@ def pull(
         Path | None, typer.Option(help="A file with the ids of such groups, one a line.", dir_okay=False, exists=True)
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="The folder that gets <name>/<version>. Default: one in the cache.")
+        str | None, typer.Option(help="The folder that gets <name>/<version>. Default: one in the cache.")
     ] = None,
     root: Root = None,
     json: Json = False,
