@@ -55,7 +55,7 @@ def encode_group_ids(group_ids: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
 
 def _encode_entry(name: str, column: pa.Array, feature: Feature) -> pa.Array:
     """One map entry a row; null, so nothing at all, where the column is null."""
-    if feature.is_list and column.flatten().null_count:
+    if feature.is_list and _has_null_inside(column):
         raise ExampleError(
             f"feature {name!r} has a null inside a list, which a tf.train.Example cannot hold; "
             "fill it or leave it out in the source"
@@ -78,12 +78,22 @@ def _encode_entry(name: str, column: pa.Array, feature: Feature) -> pa.Array:
     return entry if not column.null_count else pc.if_else(column.is_valid(), entry, None)
 
 
+def _has_null_inside(column: pa.Array) -> bool:
+    while pa.types.is_nested(column.type):
+        column = column.flatten()
+        if column.null_count:
+            return True
+    return False
+
+
 def _encode_list(column: pa.Array, feature: Feature) -> tuple[str, pa.LargeBinaryArray]:
     """The kind of list and, row by row, what stands inside its length-delimited field."""
     if feature.is_tensor:
         return "bytes", _encode_byte_strings(_tensor_bytes(column, feature))
     if feature.is_list:
         flat, counts = column.flatten(), pc.list_value_length(column).fill_null(0)
+        for size in feature.tensor_shape:
+            flat, counts = flat.flatten(), pc.multiply(counts, size)
     else:
         flat, counts = column.drop_null(), column.is_valid().cast(pa.int32())
     offsets = np.concatenate([[0], np.cumsum(counts.to_numpy(zero_copy_only=False))])

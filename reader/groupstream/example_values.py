@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.binary import byte_lengths, data_of, gather
-from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans
+from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans, only
 
 _MAX_STEPS = 1 << 12  # a list of more byte strings is parsed instead: the walk takes one of each record a step
 _ITEM, _PACKED = 0x0A, 0x0A  # the field `value` of every list
@@ -46,14 +46,14 @@ def walk_columns(records: pa.LargeBinaryArray, kinds: Mapping[str, str]) -> dict
 
 
 def _read_values(records: pa.LargeBinaryArray, spans: Spans, kind: str) -> RawColumn:
-    data = bytes_of(records)
-    present = np.flatnonzero(spans.starts < spans.ends)  # a Feature without any list has no byte
-    starts, ends = enter(data, spans.starts[present], spans.ends[present], _LIST_TAGS[kind])
-    if (ends != spans.ends[present]).any():
-        raise IrregularError
     counts = np.zeros(len(records), np.int64)
-    filled = starts < ends
-    present, starts, ends = present[filled], starts[filled], ends[filled]
+    present, starts, ends = only(  # a Feature without any list has no byte
+        spans.starts < spans.ends, np.arange(len(records)), spans.starts, spans.ends
+    )
+    starts, stops = enter(bytes_of(records), starts, ends, _LIST_TAGS[kind])
+    if (stops != ends).any():
+        raise IrregularError
+    present, starts, ends = only(starts < stops, present, starts, stops)
     read = _read_byte_strings if kind == "bytes_list" else _read_floats if kind == "float_list" else _read_integers
     items, counts[present] = read(records, starts, ends)
     return RawColumn(items, counts, spans.is_there)
@@ -69,13 +69,10 @@ def _read_byte_strings(
     while len(active):
         if len(found) == _MAX_STEPS:
             raise IrregularError
-        item_starts, item_ends = enter(data, positions[active], limits[active], _ITEM)
-        found.append((item_starts, item_ends))
+        found.append(enter(data, positions, limits, _ITEM))
         counts[active] += 1
-        going = item_ends < limits[active]
-        positions = positions.copy()
-        positions[active] = item_ends
-        active = active[going]
+        positions = found[-1][1]
+        active, positions, limits = only(positions < limits, active, positions, limits)
     if len(found) == 1:
         return gather(records.buffers()[2], *found[0]), counts
     starts, ends = (np.concatenate([f[i] for f in found]) if found else np.zeros(0, np.int64) for i in (0, 1))

@@ -17,9 +17,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from groupstream.binary import byte_offsets
+from groupstream.binary import byte_offsets, words_of
 
 _FEATURES, _ENTRY, _KEY, _VALUE = 0x0A, 0x0A, 0x0A, 0x12
+_MAX_ENTRIES = 1 << 12  # in a record; more are parsed instead: the walk takes one of each record a step
+_MAX_KEYS = 64  # that stand in the same place of different records; more are parsed instead
 
 
 class IrregularError(Exception):
@@ -60,14 +62,17 @@ def find_features(records: pa.LargeBinaryArray) -> dict[str, Spans]:
     """
     data, offsets = bytes_of(records), byte_offsets(records)
     found: dict[str, Spans] = {}
-    cursors, ends = offsets[:-1].copy(), offsets[1:]
-    active = np.flatnonzero(cursors < ends)
+    active, cursors, ends = only(offsets[:-1] < offsets[1:], np.arange(len(records)), offsets[:-1], offsets[1:])
     while len(active):  # the field `features` of the Example, which may stand there more than once
-        positions, stops = enter(data, cursors[active], ends[active], _FEATURES)
+        positions, stops = enter(data, cursors, ends, _FEATURES)
         _walk_entries(data, active, positions, stops, found, len(records))
-        cursors[active] = stops
-        active = active[stops < ends[active]]
+        active, cursors, ends = only(stops < ends, active, stops, ends)
     return found
+
+
+def only(mask: np.ndarray, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Each array where `mask` is true. No copy where that is everywhere."""
+    return arrays if mask.all() else tuple(array[mask] for array in arrays)
 
 
 def enter(data: np.ndarray, positions: np.ndarray, limits: np.ndarray, tag: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,37 +81,36 @@ def enter(data: np.ndarray, positions: np.ndarray, limits: np.ndarray, tag: int)
     Raises:
         IrregularError: another field stands there, or the content goes past the limits.
     """
-    if (positions >= limits).any() or (data[positions] != tag).any():
-        raise IrregularError
-    lengths, starts = read_varints(data, positions + 1, limits)
+    try:
+        if (data[positions] != tag).any():
+            raise IrregularError
+        lengths, starts = read_varints(data, positions + 1)
+    except IndexError as error:  # the data ends
+        raise IrregularError from error
     ends = starts + lengths
     if (ends > limits).any():
         raise IrregularError
     return starts, ends
 
 
-def read_varints(data: np.ndarray, positions: np.ndarray, limits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read_varints(data: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reads one varint, of less than 2**62, at each position; the numbers, and the positions after them.
 
     Raises:
-        IrregularError: a varint goes past its limit, or is a number that no length can be.
+        IrregularError: a varint is a number that no length can be.
+        IndexError: a varint goes past the end of the data.
     """
-    numbers = np.zeros(len(positions), np.int64)
-    after = positions.copy()
-    reading = np.arange(len(positions))
-    for shift in range(0, 63, 7):
-        at = after[reading]
-        if (at >= limits[reading]).any():
-            raise IrregularError
-        byte = data[at]
-        numbers[reading] |= (byte & 0x7F).astype(np.int64) << shift
+    byte = data[positions]
+    numbers, after = byte.astype(np.int64), positions + 1
+    (reading,) = (byte >= 0x80).nonzero()
+    for shift in range(7, 63, 7):
+        if not len(reading):
+            return numbers, after
+        byte = data[after[reading]]
+        numbers[reading] += (byte.astype(np.int64) - 1) << shift  # less the bit that says that this byte follows
         after[reading] += 1
         reading = reading[byte >= 0x80]
-        if not len(reading):
-            break
-    if len(reading) or (numbers < 0).any() or (numbers >= 1 << 62).any():
-        raise IrregularError
-    return numbers, after
+    raise IrregularError
 
 
 def _walk_entries(
@@ -118,40 +122,61 @@ def _walk_entries(
     num_records: int,
 ) -> None:
     """Goes through the map entries of a Features message, one of each record at a step."""
-    going = positions < stops
-    while going.any():
-        records, positions, stops = records[going], positions[going], stops[going]
+    for _ in range(_MAX_ENTRIES):
+        records, positions, stops = only(positions < stops, records, positions, stops)
+        if not len(records):
+            return
         starts, ends = enter(data, positions, stops, _ENTRY)
         key_starts, key_ends = enter(data, starts, ends, _KEY)
         value_starts, value_ends = enter(data, key_ends, ends, _VALUE)
         if (value_ends != ends).any():
             raise IrregularError
         for name, mine in _by_key(data, key_starts, key_ends):
-            spans = found.get(name)
-            if spans is None:
-                spans = found[name] = no_spans(num_records)
-            where = records[mine]
-            spans.starts[where], spans.ends[where], spans.is_there[where] = value_starts[mine], value_ends[mine], True
+            _note(found, name, records[mine], value_starts[mine], value_ends[mine], num_records)
         positions = ends
-        going = positions < stops
+    raise IrregularError
 
 
-def _by_key(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def _note(
+    found: dict[str, Spans], name: str, records: np.ndarray, starts: np.ndarray, ends: np.ndarray, num_records: int
+) -> None:
+    if len(records) == num_records:
+        found[name] = Spans(starts, ends, np.ones(num_records, bool))
+        return
+    spans = found.setdefault(name, no_spans(num_records))
+    spans.starts[records], spans.ends[records], spans.is_there[records] = starts, ends, True
+
+
+def _by_key(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> list[tuple[str, np.ndarray | slice]]:
     """The distinct keys, and which of the ranges hold each."""
-    keys = []
+    equal = _equal(data, starts, ends)
+    if equal.all():
+        return [(_text(data[starts[0] : ends[0]]), slice(None))]
+    keys: list[tuple[str, np.ndarray | slice]] = []
     left = np.arange(len(starts))
     while len(left):
-        start, end = int(starts[left[0]]), int(ends[left[0]])
-        same = (ends - starts)[left] == end - start
-        candidates = left[same]
-        key = data[start:end]
-        equal = (data[starts[candidates, None] + np.arange(end - start)] == key).all(axis=1)
-        mine = candidates[equal]
-        keys.append((_text(key), mine))
-        if len(mine) == len(left):
-            break
-        left = np.setdiff1d(left, mine, assume_unique=True)
+        if len(keys) == _MAX_KEYS:
+            raise IrregularError
+        keys.append((_text(data[starts[left[0]] : ends[left[0]]]), left[equal]))
+        left = left[~equal]
+        equal = _equal(data, starts[left], ends[left])
     return keys
+
+
+def _equal(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Which ranges hold the same bytes as the first of them. They are compared a number at a time."""
+    if not len(starts):
+        return np.zeros(0, bool)
+    length = int(ends[0] - starts[0])
+    equal = ends - starts == length
+    candidates = starts if equal.all() else np.where(equal, starts, starts[0])
+    offset = 0
+    while offset < length:
+        width = next(w for w in (8, 4, 2, 1) if offset + w <= length)
+        numbers = words_of(data, f"<u{width}")[candidates + offset]
+        equal &= numbers == numbers[0]
+        offset += width
+    return equal
 
 
 def _text(key: np.ndarray) -> str:

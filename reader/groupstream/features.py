@@ -29,8 +29,9 @@ class Feature(BaseModel):
 
     Attributes:
         dtype: the type of one value.
-        shape: `()` for one value, `(None,)` for a list of any length, all numbers for a tensor of
-            fixed shape, which is stored as its raw little-endian bytes in row-major order.
+        shape: `()` for one value, `(None,)` for a list of any length, `(None, 2, 3)` for a list of any
+            length of tensors of that shape, stored as one flat list in row-major order. All numbers for a
+            tensor of fixed shape, which is stored as its raw little-endian bytes in row-major order.
         image_format: "png" or "jpeg" where the bytes are an encoded image.
         labels: the names of the classes, where the value is a class index.
         optional: whether examples may lack it. A missing feature reads as null.
@@ -45,22 +46,25 @@ class Feature(BaseModel):
     optional: bool = False
 
     @model_validator(mode="after")
-    def _shape_is_one_of_three(self) -> Feature:
-        if self.is_tensor and (min(self.tensor_shape) < 1 or self.dtype in ("string", "bytes")):
+    def _shape_is_one_of_four(self) -> Feature:
+        if self.tensor_shape and (min(self.tensor_shape) < 1 or self.dtype in ("string", "bytes")):
             raise ValueError(f"a tensor holds numbers and is not empty; this is {self.dtype} of shape {self.shape}")
-        if self.shape and not self.is_list and not self.is_tensor:
-            raise ValueError(f"shape {self.shape} is neither (), (null,) for a list, nor all numbers for a tensor")
+        if None in self.shape[1:]:
+            raise ValueError(
+                f"shape {self.shape} is neither (), (null,) for a list, all numbers for a tensor, "
+                "nor (null, number, ...) for a list of tensors"
+            )
         return self
 
     @property
     def tensor_shape(self) -> tuple[int, ...]:
-        """The shape of a tensor; `()` for all else."""
+        """The shape of the tensor, or of each tensor of a list; `()` for all else."""
         return tuple(d for d in self.shape if d is not None)
 
     @property
     def is_list(self) -> bool:
-        """Whether the number of values differs between examples."""
-        return self.shape == (None,)
+        """Whether the number of values, or of tensors, differs between examples."""
+        return self.shape[:1] == (None,)
 
     @property
     def is_tensor(self) -> bool:
@@ -77,7 +81,19 @@ class Feature(BaseModel):
         """The type of its column in a record batch."""
         if self.is_tensor:
             return pa.fixed_shape_tensor(self.value_type, self.tensor_shape)
-        return pa.list_(self.value_type) if self.is_list else self.value_type
+        return pa.list_(self.item_type) if self.is_list else self.value_type
+
+    @property
+    def item_type(self) -> pa.DataType:
+        """The type of an item of a list: of one value, or of a tensor as nested lists of fixed size.
+
+        Not Arrow's fixed-shape tensor: inside a list it comes out of `to_pylist()` without its shape, and
+        `pa.array()` cannot make one.
+        """
+        kind = self.value_type
+        for size in reversed(self.tensor_shape):
+            kind = pa.list_(kind, size)
+        return kind
 
     @property
     def value_type(self) -> pa.DataType:
@@ -107,7 +123,11 @@ def feature_of_arrow(name: str, kind: pa.DataType) -> Feature:
             )
         return Feature(dtype=_dtype_of_arrow(name, kind.value_type), shape=tuple(kind.shape))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return Feature(dtype=_dtype_of_arrow(name, kind.value_type), shape=(None,))
+        item, sizes = kind.value_type, []
+        while pa.types.is_fixed_size_list(item):
+            sizes.append(item.list_size)
+            item = item.value_type
+        return Feature(dtype=_dtype_of_arrow(name, item), shape=(None, *sizes))
     return Feature(dtype=_dtype_of_arrow(name, kind))
 
 

@@ -58,16 +58,22 @@ def frame_records(records: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
 
 def find_frames(block: bytes, start: int = 0) -> Frames:
     """Finds the whole records in `block` from `start` on; a cut last one is left to the next block."""
+    ends = np.fromiter(_frame_ends(block, start), np.int64)  # no list: it costs more than the reading does
+    if not len(ends):
+        return Frames(ends, ends, start)
+    starts = np.append(start, ends[:-1]) + HEADER_BYTES
+    return Frames(starts, ends - FOOTER_BYTES - starts, int(ends[-1]))
+
+
+def _frame_ends(block: bytes, position: int) -> Iterator[int]:
     length_at = _LENGTH_AT.unpack_from
-    size, position = len(block), start
-    ends = [start]
-    while position + OVERHEAD_BYTES <= size:
+    size = len(block)
+    last = size - OVERHEAD_BYTES
+    while position <= last:
         position += OVERHEAD_BYTES + length_at(block, position)[0]
-        ends.append(position)
-    if position > size:
-        ends.pop()
-    borders = np.array(ends, np.int64)
-    return Frames(borders[:-1] + HEADER_BYTES, np.diff(borders) - OVERHEAD_BYTES, ends[-1])
+        if position > size:
+            return
+        yield position
 
 
 def unframe(block: bytes, where: str) -> pa.LargeBinaryArray:
@@ -83,13 +89,11 @@ def unframe(block: bytes, where: str) -> pa.LargeBinaryArray:
     frames = find_frames(block)
     if frames.end != len(block):
         raise CorruptError(_cut_record(where, frames.end, len(block)))
-    _check_lengths(block, frames, where)
-    _check_records(block, frames, where)
-    return gather(pa.py_buffer(block), frames.starts, frames.starts + frames.lengths)
+    return _checked_records(block, frames, where)
 
 
 def iter_record_blocks(
-    read: Callable[[int, int], bytes], start: int, length: int, where: str, block_bytes: int = 8 << 20
+    read: Callable[[int, int], bytes], start: int, length: int, where: str, block_bytes: int = 4 << 20
 ) -> Iterator[pa.LargeBinaryArray]:
     """Yields the records of a byte range a block at a time, so that memory is bounded by a block or one record.
 
@@ -111,7 +115,7 @@ def iter_record_blocks(
                 raise CorruptError(_cut_record(f"{where}, byte {position}", 0, len(block)))
             want = _bytes_of_first_frame(block, f"{where}, byte {position}", end - position)
             continue
-        yield unframe(block[: frames.end], f"{where}, byte {position}")
+        yield _checked_records(block, frames, f"{where}, byte {position}")
         position, want = position + frames.end, block_bytes
 
 
@@ -119,6 +123,13 @@ def crc32c_of_each(values: list[bytes]) -> np.ndarray:
     """uint32[len(values)]: the CRC32C of each value, unmasked."""
     value = google_crc32c.value
     return np.fromiter((value(v) for v in values), np.uint32, len(values))
+
+
+def _checked_records(block: bytes, frames: Frames, where: str) -> pa.LargeBinaryArray:
+    if len(frames.starts):
+        _check_lengths(block, frames, where)
+        _check_records(block, frames, where)
+    return gather(pa.py_buffer(block), frames.starts, frames.starts + frames.lengths)
 
 
 def _check_lengths(block: bytes, frames: Frames, where: str) -> None:
@@ -132,15 +143,15 @@ def _check_records(block: bytes, frames: Frames, where: str) -> None:
     """Checks all records with one CRC, and one by one only to name the first that is wrong."""
     starts, ends = frames.starts, frames.starts + frames.lengths
     stored = words_at(block, ends, _CRC)
-    if _together_they_match(block, ends, stored):
+    if _together_they_match(block, frames.end, ends, stored):
         return
     each = crc32c_of_each([block[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)])
     bad = stored != _masked(each)
     raise CorruptError(_wrong_crc(where, "data", int(starts[bad][0]) - HEADER_BYTES))
 
 
-def _together_they_match(block: bytes, ends: np.ndarray, stored: np.ndarray) -> bool:
-    """Whether every record of a block of whole frames has its stored CRC.
+def _together_they_match(block: bytes, size: int, ends: np.ndarray, stored: np.ndarray) -> bool:
+    """Whether every record of the whole frames `block[:size]` has its stored CRC.
 
     What lies between two records is replaced, in a copy, by the CRC of the first and 12 bytes more. After a record
     and its right CRC, the register of a CRC is the same whatever the record was, and the 12 bytes take it back to
@@ -150,8 +161,8 @@ def _together_they_match(block: bytes, ends: np.ndarray, stored: np.ndarray) -> 
     """
     gaps = np.empty(len(ends), _GAP)
     gaps["crc"], gaps["reset"] = _unmasked(stored), np.frombuffer(_reset(), "V12")
-    copy = np.empty(len(block), np.uint8)
-    copy[:-HEADER_BYTES] = np.frombuffer(block, np.uint8)[HEADER_BYTES:]
+    copy = np.empty(size, np.uint8)
+    copy[:-HEADER_BYTES] = np.frombuffer(block, np.uint8, size - HEADER_BYTES, HEADER_BYTES)
     words_of(copy, "V16")[ends - HEADER_BYTES] = gaps.view("V16")
     return int(google_crc32c.value(copy)) == 0
 

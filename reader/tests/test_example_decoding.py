@@ -46,6 +46,12 @@ def test_a_record_that_is_no_example_is_corrupt() -> None:
         (Feature(dtype="string", shape=(None,)), {"bytes_list": [b"\xff"]}, "'x' does not fit string"),
         (Feature(dtype="int16", shape=(2,)), {"bytes_list": [b"abc"]}, "takes 4 bytes, an example has 3"),
         (Feature(dtype="int16", shape=(2,)), {"bytes_list": [b""]}, "takes 4 bytes, an example has 0"),
+        (
+            Feature(dtype="int8", shape=(None, 2, 2)),
+            {"int64_list": [1, 2, 3, 4, 5, 6]},
+            "takes a multiple of 4 values, an example has 6",
+        ),
+        (Feature(dtype="int8", shape=(None, 2)), {"int64_list": [1, 200]}, "'x' does not fit int8"),
         (Feature(dtype="bytes"), {}, "'x' is missing in 1 of 1 examples"),
     ],
 )
@@ -75,15 +81,16 @@ def test_no_records_give_an_empty_batch_of_the_right_types() -> None:
     assert batch.schema.field("b").type == features["b"].arrow_type
 
 
-@pytest.mark.parametrize("shape", [(None, 3), (2, None), (0,), (2, -1)])
+@pytest.mark.parametrize("shape", [(None, 0), (2, None), (None, None), (None, 2, None), (0,), (2, -1)])
 def test_a_feature_of_an_impossible_shape_is_refused(shape: tuple[int | None, ...]) -> None:
     with pytest.raises(ValidationError, match="shape"):
         Feature(dtype="int64", shape=shape)
 
 
-def test_a_tensor_of_text_is_refused() -> None:
+@pytest.mark.parametrize("shape", [(2,), (None, 2)])
+def test_a_tensor_of_text_is_refused(shape: tuple[int | None, ...]) -> None:
     with pytest.raises(ValidationError, match="a tensor holds numbers"):
-        Feature(dtype="string", shape=(2,))
+        Feature(dtype="string", shape=shape)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +101,8 @@ def test_a_tensor_of_text_is_refused() -> None:
         (pa.binary_view(), Feature(dtype="bytes")),
         (pa.large_list(pa.int8()), Feature(dtype="int8", shape=(None,))),
         (pa.fixed_shape_tensor(pa.bool_(), (2, 3)), Feature(dtype="bool", shape=(2, 3))),
+        (pa.list_(pa.list_(pa.list_(pa.float32(), 3), 2)), Feature(dtype="float32", shape=(None, 2, 3))),
+        (pa.large_list(pa.list_(pa.bool_(), 4)), Feature(dtype="bool", shape=(None, 4))),
     ],
 )
 def test_an_arrow_type_has_its_feature(kind: pa.DataType, feature: Feature) -> None:
@@ -108,6 +117,7 @@ def test_an_arrow_type_has_its_feature(kind: pa.DataType, feature: Feature) -> N
         (pa.null(), "only nulls"),
         (pa.timestamp("s"), "leave it out"),
         (pa.struct({"a": pa.int8()}), "leave it out"),
+        (pa.list_(pa.list_(pa.int8())), "leave it out"),
         (pa.fixed_shape_tensor(pa.int8(), (2, 3), permutation=[1, 0]), "row-major"),
     ],
 )

@@ -41,7 +41,8 @@ def values_of(dtype: str) -> st.SearchStrategy[Any]:
 def shapes_of(dtype: str) -> st.SearchStrategy[tuple[int | None, ...]]:
     tensors = st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
     plain = st.sampled_from([(), (None,)])
-    return plain if dtype in ("string", "bytes") else st.one_of(plain, tensors)
+    ragged = tensors.map(lambda shape: (None, *shape))
+    return plain if dtype in ("string", "bytes") else st.one_of(plain, tensors, ragged)
 
 
 @st.composite
@@ -65,6 +66,8 @@ def columns_of(draw: st.DrawFn, feature: Feature, size: int) -> pa.Array:
         count = math.prod(feature.tensor_shape)
         value = st.lists(value, min_size=count, max_size=count)
     elif feature.is_list:
+        for count in reversed(feature.tensor_shape):
+            value = st.lists(value, min_size=count, max_size=count)
         value = st.lists(value, max_size=4)
     value = st.one_of(st.none(), value) if feature.optional else value
     return as_column(feature, draw(st.lists(value, min_size=size, max_size=size)))
@@ -91,6 +94,8 @@ def as_message(row: dict[str, Any], named: Features) -> Any:
             target.bytes_list.value.append(np.array(value, dtype).tobytes())
             continue
         values = value if feature.is_list else [value]
+        for _ in feature.tensor_shape:
+            values = [item for tensor in values for item in tensor]
         if feature.dtype in ("string", "bytes"):
             target.bytes_list.SetInParent()
             target.bytes_list.value.extend(v.encode() if isinstance(v, str) else v for v in values)
@@ -196,11 +201,34 @@ def test_every_float_keeps_its_bits(value: float) -> None:
     assert decoded.column("y").storage.flatten().to_numpy().tobytes() == np.array([value, 1], "<f4").tobytes()
 
 
-def test_a_null_inside_a_list_is_refused() -> None:
-    for values, kind in (([[1, None]], "int64"), ([["a", None]], "string")):
-        named = {"x": Feature(dtype=kind, shape=(None,))}
-        with pytest.raises(ExampleError, match="'x' has a null inside a list"):
-            encode_examples(pa.record_batch({"x": pa.array(values)}), named)
+@pytest.mark.parametrize(
+    ("feature", "values"),
+    [
+        (Feature(dtype="int64", shape=(None,)), [1, None]),
+        (Feature(dtype="string", shape=(None,)), ["a", None]),
+        (Feature(dtype="int64", shape=(None, 2)), [[1, 2], None]),
+        (Feature(dtype="int64", shape=(None, 1, 2)), [[[1, 2]], [[1, None]]]),
+        (Feature(dtype="int64", shape=(None, 2, 1)), [[[1], None]]),
+    ],
+)
+def test_a_null_inside_a_list_is_refused(feature: Feature, values: list[Any]) -> None:
+    batch = pa.record_batch({"x": pa.array([values], feature.arrow_type)})
+    with pytest.raises(ExampleError, match="'x' has a null inside a list"):
+        encode_examples(batch, {"x": feature})
+
+
+def test_a_list_of_tensors_is_a_flat_list_to_others() -> None:
+    named = {"x": Feature(dtype="float32", shape=(None, 2, 2)), "y": Feature(dtype="bool", shape=(None, 3))}
+    row = {"x": [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]], "y": []}
+    batch = pa.RecordBatch.from_pylist([row], arrow_schema(named))
+    (record,) = encode_examples(batch, named).to_pylist()
+    lists = example_class().FromString(record).features.feature  # type: ignore[attr-defined]
+    assert list(lists["x"].float_list.value) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert list(lists["y"].int64_list.value) == []
+    assert [str(field.type) for field in arrow_schema(named)] == [
+        "list<item: fixed_size_list<item: fixed_size_list<item: float>[2]>[2]>",
+        "list<item: fixed_size_list<item: bool>[3]>",
+    ]
 
 
 @settings(max_examples=20)
