@@ -49,7 +49,7 @@ def summarize(ascending: np.ndarray) -> SizeSummary:
     """The figures of sizes that are sorted already. O(1) memory beside them.
 
     >>> summarize(np.array([1, 1, 2, 6])).gini
-    0.425
+    0.4
 
     Args:
         ascending: int64[num_groups], each at least 0.

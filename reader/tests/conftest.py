@@ -55,6 +55,24 @@ def source_lines() -> Callable[[str], list[dict[str, Any]]]:
 
 
 @pytest.fixture
+def shown(golden: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command prints for the golden versions, run in this process: faster, for what goes well."""
+    from typer.testing import CliRunner
+
+    from groupstream import cli
+
+    monkeypatch.setenv("GROUPSTREAM_ROOT", str(golden))
+    monkeypatch.setenv("COLUMNS", "150")
+
+    def invoke(*arguments: str, exit_code: int = 0) -> str:
+        result = CliRunner().invoke(cli.make_app(), list(arguments), catch_exceptions=False)
+        assert result.exit_code == exit_code, result.output
+        return result.stdout
+
+    return invoke
+
+
+@pytest.fixture
 def make_version(tmp_path: Path) -> MakeVersion:
     """Publishes a version of the given examples under `tmp_path`; gives the root."""
 

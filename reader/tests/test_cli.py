@@ -25,26 +25,12 @@ def run(*arguments: str, root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
 
-@pytest.fixture
-def shown(golden: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What a command prints, run in this process: faster, for what goes well."""
-    monkeypatch.setenv("GROUPSTREAM_ROOT", str(golden))
-    monkeypatch.setenv("COLUMNS", "150")
-
-    def invoke(*arguments: str) -> str:
-        result = CliRunner().invoke(cli.make_app(), list(arguments), catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return invoke
-
-
 def test_ls_lists_the_versions(shown: Any) -> None:
     assert [line.split() for line in shown("ls").splitlines()] == [
         ["version", "groups", "examples", "bytes", "words"],
-        ["digits@1.0.0", "3", "20", "1,400", "0"],
-        ["tags@1.0.0", "4", "24", "3,741", "24"],
-        ["text@1.0.0", "8", "40", "6,519", "186"],
+        ["digits@1.0.0", "3", "20", "1.4", "kB", "0"],
+        ["tags@1.0.0", "4", "24", "3.7", "kB", "24"],
+        ["text@1.0.0", "8", "40", "6.5", "kB", "186"],
     ]
     assert json.loads(shown("ls", "tags", "--json")) == [
         {"ref": "tags@1.0.0", "groups": 4, "examples": 24, "bytes": 3741, "words": 24}
@@ -60,6 +46,10 @@ def test_info_shows_what_a_version_is(shown: Any, golden: Path) -> None:
         "note: string, may be missing",
         "kind=feature",
         "dropped    none",
+        "3 shards of 7.2 kB, index of 3.0 kB",
+        "checks     3 of 3 passed",
+        "in 7 files, format 1",
+        "with seed 7",
     ):
         assert expected in text
     manifest = json.loads((golden / "text" / "1.0.0" / "manifest.json").read_bytes())
@@ -99,7 +89,16 @@ def test_verify_says_what_it_read(shown: Any) -> None:
     assert (result["ref"], result["files"], result["examples"]) == ("text@1.0.0", 7, 40)
 
 
-@pytest.mark.parametrize("arguments", [["head", "made"], ["head", "made", "--json"], ["info", "made"], ["ls"]])
+SHOW_DATA = [
+    ["head", "made"],
+    ["head", "made", "--json"],
+    ["info", "made"],
+    ["groups", "made"],
+    ["groups", "made", "--json"],
+]
+
+
+@pytest.mark.parametrize("arguments", [*SHOW_DATA, ["stats", "made"], ["ls"]])
 def test_data_cannot_steer_the_terminal(make_version: Any, arguments: list[str]) -> None:
     nasty = "[red]x[/red] \x1b[31m\x9b31m\x07\u202e"
     root = make_version(
@@ -109,7 +108,7 @@ def test_data_cannot_steer_the_terminal(make_version: Any, arguments: list[str])
     done = run(*arguments, root=root)
     assert (done.returncode, done.stderr) == (0, "")
     assert not {"\x1b", "\x9b", "\x07", "\u202e"} & set(done.stdout)
-    if arguments != ["ls"]:
+    if arguments in SHOW_DATA:
         assert "[red]x[/red]" in done.stdout
 
 
@@ -120,6 +119,9 @@ def test_data_cannot_steer_the_terminal(make_version: Any, arguments: list[str])
         (["info", "text@9.0.0"], 2, "error: text@9.0.0 not found; newest is 1.0.0."),
         (["head", "text", "--split", "test"], 2, "error: text@1.0.0 has no split 'test'; it has train"),
         (["head", "text", "--group", "a\x1b[31m"], 2, "error: text@1.0.0 has no group 'a\\x1b[31m' in split train"),
+        (["groups", "text", "--split", "test"], 2, "error: text@1.0.0 has no split 'test'; it has train"),
+        (["stats", "text", "--split", "test"], 2, "error: text@1.0.0 has no split 'test'; it has train"),
+        (["diff", "text", "text@2.0.0"], 2, "error: text@2.0.0 not found; newest is 1.0.0."),
         (["ls", "nothing"], 2, "error: no dataset 'nothing' in "),
     ],
 )
@@ -134,7 +136,15 @@ def test_a_wrong_question_is_one_line_and_exit_code_2(
 
 
 def test_wrong_usage_is_exit_code_2(golden: Path) -> None:
-    for arguments in (["info"], ["info", "text", "--no-such-option"], ["nonsense"], ["head", "text", "--groups", "0"]):
+    for arguments in (
+        ["info"],
+        ["info", "text", "--no-such-option"],
+        ["nonsense"],
+        ["head", "text", "--groups", "0"],
+        ["diff", "text"],
+        ["groups", "text", "--sort", "name"],
+        ["stats", "text", "--by", "size"],
+    ):
         assert run(*arguments, root=golden).returncode == 2
 
 
@@ -181,6 +191,12 @@ def test_a_command_of_the_platform_is_added(monkeypatch: pytest.MonkeyPatch) -> 
     assert CliRunner().invoke(cli.make_app(), ["build"]).stdout == "built\n"
 
 
-def test_every_command_has_an_example_in_its_help(shown: Any) -> None:
-    for command in ("ls", "info", "head", "verify"):
-        assert f"Example: groupstream {command}" in shown(command, "--help")
+@pytest.mark.parametrize("command", [command.name for command in cli.make_app().registered_commands])
+def test_the_help_of_every_command_ends_in_an_example(shown: Any, command: str) -> None:
+    *_, last = shown(command, "--help").strip().splitlines()
+    assert f"Example: groupstream {command} " in f"{last} "
+
+
+def test_the_commands_are_these() -> None:
+    commands = {command.name for command in cli.make_app().registered_commands}
+    assert {"ls", "info", "head", "stats", "groups", "verify", "diff"} <= commands

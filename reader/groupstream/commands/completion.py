@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, MutableMapping
+import os
+import shlex
+from collections.abc import Iterator, Mapping, MutableMapping
 
 import typer
 
@@ -27,11 +29,11 @@ def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
     return []
 
 
-def complete_split(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_split(incomplete: str) -> list[str]:
     """Splits of the version that is typed already."""
     with contextlib.suppress(Exception):
-        ref = ctx.params.get("ref") or ctx.params["before"]
-        return [name for name in _splits(ref, ctx.params.get("root")) if name.startswith(incomplete)]
+        words = _typed_words(os.environ)
+        return [name for name in _splits(words, _root_of(words)) if name.startswith(incomplete)]
     return []
 
 
@@ -58,15 +60,33 @@ def _names(root: str | None, incomplete: str) -> list[str]:
     return [name for name in folders if is_name(name) and name.startswith(incomplete)]
 
 
-def _splits(ref: str, root: str | None) -> list[str]:
-    """From the manifest as plain JSON: its model would load Arrow."""
+def _splits(words: list[str], root: str | None) -> list[str]:
+    """Of the first word that is a ref. From the manifest as plain JSON: its model would load Arrow."""
     import json
 
+    from groupstream.errors import GroupstreamError
     from groupstream.layout import MANIFEST
     from groupstream.refs import resolve
 
-    location = resolve(ref, root)
-    return list(json.loads(location.store.read(f"{location.folder}/{MANIFEST}"))["splits"])
+    for word in words[2:]:
+        with contextlib.suppress(GroupstreamError):
+            location = resolve(word, root)
+            return list(json.loads(location.store.read(f"{location.folder}/{MANIFEST}"))["splits"])
+    return []
+
+
+def _typed_words(environment: Mapping[str, str]) -> list[str]:
+    """The line as the shell hands it over. An option that waits for its value hides the arguments from the parser."""
+    return shlex.split(environment.get("COMP_WORDS") or environment.get("_TYPER_COMPLETE_ARGS", ""))
+
+
+def _root_of(words: list[str]) -> str | None:
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--root":
+            return following
+        if word.startswith("--root="):
+            return word.removeprefix("--root=")
+    return None
 
 
 @contextlib.contextmanager
@@ -74,12 +94,13 @@ def whole_words(environment: MutableMapping[str, str]) -> Iterator[None]:
     """While the block runs, a Bash that asks gets answers to `text@1.0` although it takes that as three words.
 
     Bash puts an answer in the place of the last of these words, so what stands before that is cut from each answer.
+    An @ belongs to what is replaced, an = does not.
     """
     if environment.get(VARIABLE) != "complete_bash" or "COMP_WORDS" not in environment:
         yield
         return
-    words, index, prefix = _joined(environment["COMP_WORDS"], int(environment["COMP_CWORD"]))
-    environment.update(COMP_WORDS="\n".join(words), COMP_CWORD=str(index))
+    words, prefix = _joined(environment["COMP_WORDS"].split("\n"), int(environment["COMP_CWORD"]))
+    environment.update(COMP_WORDS="\n".join(words), COMP_CWORD=str(len(words) - 1))
     answers = io.StringIO()
     try:
         with contextlib.redirect_stdout(answers):
@@ -88,16 +109,20 @@ def whole_words(environment: MutableMapping[str, str]) -> Iterator[None]:
         print(*(a.removeprefix(prefix) for a in answers.getvalue().splitlines()), sep="\n", flush=True)
 
 
-def _joined(text: str, index: int) -> tuple[list[str], int, str]:
-    """The words up to the one being typed with their parts together; its number; its part that Bash keeps."""
+def _joined(parts: list[str], index: int) -> tuple[list[str], str]:
+    """The words up to the one being typed with their parts together, and what of that one Bash keeps.
+
+    >>> _joined(["groupstream", "info", "text", "@", "1.", "--json"], 4)
+    (['groupstream', 'info', 'text@1.'], 'text')
+    """
     words: list[str] = []
-    kept = ""
-    parts = text.split("\n")[: index + 1] + [""] * (index + 1 - len(text.split("\n")))
-    for before, part in zip(["", *parts], parts, strict=False):
-        if words and len(words) > 1 and (part in _BREAKS or before in _BREAKS):
-            kept = words[-1] + part if part in _BREAKS else words[-1]
+    kept, before = "", ""
+    for part in [*parts, ""][: index + 1]:
+        if len(words) > 1 and (part in _BREAKS or before in _BREAKS):
+            kept = words[-1].removesuffix("@") if part not in _BREAKS else words[-1] + part.replace("@", "")
             words[-1] += part
         else:
             words.append(part)
             kept = ""
-    return words, len(words) - 1, kept
+        before = part
+    return words, kept
