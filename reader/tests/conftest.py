@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -20,8 +21,9 @@ from groupstream.example_encoding import encode_examples, encode_group_ids
 from groupstream.features import GROUP_ID, Feature, arrow_schema
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import SCHEMA, statistics_of, write_group_table
-from groupstream.manifest import Counts, Manifest, Shard, SplitInfo
+from groupstream.manifest import Counts, Manifest, Shard, SplitInfo, canonical_json
 from groupstream.stores import LocalStore
+from groupstream.tfds_metadata import dataset_info_json, features_json
 from groupstream.tfrecord import OVERHEAD_BYTES, frame_records
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
@@ -91,6 +93,55 @@ def make_version(tmp_path: Path) -> MakeVersion:
         return tmp_path
 
     return make
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the test's own."""
+    monkeypatch.setenv("GROUPSTREAM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def two_splits(make_version: MakeVersion) -> Path:
+    """A root with wide@1.0.0: train (3 shards) and test (2), of 30 and 12 groups, with files of 10 to 60 kB."""
+    features = {"n": Feature(dtype="int64"), "data": Feature(dtype="bytes")}
+
+    def examples(count: int) -> list[dict[str, Any]]:
+        return [{"n": n, "data": hashlib.sha512(b"%d" % n).digest() * (n % 13)} for n in range(count)]
+
+    make_version(examples(300), [b"g%d" % (n % 30) for n in range(300)], features, num_shards=3, name="wide_train")
+    root = make_version(examples(60), [b"g%d" % (n % 12 + 25) for n in range(60)], features, name="wide_test")
+    _join_splits(root, "wide", ("train", "test"))
+    return root
+
+
+def _join_splits(root: Path, name: str, splits: tuple[str, ...]) -> None:
+    """Publishes <name>@1.0.0 of the versions <name>_<split>, whose groups are in `train`."""
+    infos, contents = {}, {}
+    for split in splits:
+        folder = root / f"{name}_{split}" / "1.0.0"
+        one = Manifest.from_json((folder / layout.MANIFEST).read_bytes(), str(folder))
+        info = one.splits["train"].model_dump()
+        for file in (*info["shards"], info["group_table"]):
+            new = file["path"].replace("train", split)
+            contents[new] = folder / file["path"]
+            file["path"] = new
+        infos[split] = SplitInfo.model_validate(info)
+    more = {
+        "features.json": canonical_json(features_json(one.features)),
+        "dataset_info.json": canonical_json(dataset_info_json(name, "1.0.0", "", infos)),
+    }
+    total = sum(info.statistics.num_examples for info in infos.values())
+    changes = {
+        "name": name,
+        "splits": infos,
+        "counts": Counts(examples_in=total, examples_out=total),
+        "files": tuple(describe_file(path, content) for path, content in more.items()),
+    }
+    store, manifest = LocalStore(root), one.model_copy(update=changes)
+    assert claim_version(store, f"{name}/1.0.0", manifest.digest, {})
+    commit_version(store, f"{name}/1.0.0", manifest, {**contents, **more})
 
 
 def _arranged(
