@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from groupstream.errors import PublishError
+
+_FORGOTTEN_SECONDS = 24 * 3600
 
 
 def free_bytes_in(folder: Path) -> int:
@@ -56,6 +59,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sweep_forgotten(staging: Path) -> None:
+    """Removes what killed `LocalStore.put_if_absent`s left; no put takes a day."""
+    for file in staging.glob("put-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > _FORGOTTEN_SECONDS:
+                file.unlink()
 
 
 def remove_if_empty(folder: Path) -> None:

@@ -14,7 +14,14 @@ from pathlib import Path
 from groupstream import layout
 from groupstream.cache import MANIFEST_SHA256, public_name, refuse_other_manifest
 from groupstream.commit import claim_version
-from groupstream.disk import explaining_errors, free_bytes_in, remove_if_empty, require_room, sync_folder
+from groupstream.disk import (
+    explaining_errors,
+    free_bytes_in,
+    remove_if_empty,
+    require_room,
+    sweep_forgotten,
+    sync_folder,
+)
 from groupstream.download import download_file
 from groupstream.errors import ConflictError, CorruptError
 from groupstream.manifest import Manifest, StoredFile
@@ -159,6 +166,7 @@ class Pull:
         inner = {(self.staging / file.path).parent for file in self.files}
         for folder in sorted(inner | {self.staging}, key=lambda path: -len(path.parts)):
             remove_if_empty(folder)
+        sweep_forgotten(self.staging.parent)
         remove_if_empty(self.staging.parent)
 
 

@@ -1,0 +1,219 @@
+"""Pulls in processes of their own: killed at every kind of moment, and several at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import groupstream
+from groupstream.manifest import Manifest
+from groupstream.pull_groups import plan_groups
+from groupstream.pulling import plan_pull
+from groupstream.refs import Location
+from groupstream.stores import LocalStore
+from groupstream.testing import ReadLog, WrappedStore
+from groupstream.verify import verify
+
+BLOCK = 4096
+
+# Dies by SIGKILL when a thing happens for that time. The things are Python's audit events, such as os.rename, and ours:
+# "read" before the bytes of a block arrive, "block" after a block was noted.
+PULL = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from groupstream.pulling import plan_pull
+from groupstream.pull_groups import plan_groups
+from groupstream.refs import Location
+from groupstream.stores import LocalStore
+from groupstream.testing import ReadLog, WrappedStore
+
+root, to, log, event, number, connections, what = sys.argv[1:]
+counted, lock = 0, threading.Lock()
+
+def happens(name, arguments=()):
+    global counted
+    if name == event:
+        with lock:
+            counted += 1
+            if counted == int(number):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+def change(path, offset, data):
+    if not path.endswith("manifest.json"):
+        time.sleep(0.001)
+        happens("read")
+    return ReadLog(Path(log)).note(path, offset, data)
+
+location = Location(WrappedStore(LocalStore(root), change), "wide/1.0.0")
+if what == "groups":
+    planned, options = plan_groups(location, [b"g%d" % n for n in range(20)], None, to), {}
+else:
+    planned, options = plan_pull(location, None, to), {"block_bytes": 4096}
+sys.addaudithook(happens)
+planned.run(lambda count: happens("block"), connections=int(connections), **options)
+"""
+
+
+class Puller:
+    """Starts pulls of wide@1.0.0 of one root into one folder, with one log of what they read."""
+
+    def __init__(self, root: Path, folder: Path, what: str = "files") -> None:
+        self.root = root
+        self.to = folder / "to"
+        self.log = ReadLog(folder / "log")
+        self.log_file = folder / "log"
+        self.what = what
+
+    def start(self, event: str = "never", number: int = 0, connections: int = 1) -> subprocess.Popen[bytes]:
+        arguments = [self.root, self.to, self.log_file, event, number, connections, self.what]
+        return subprocess.Popen([sys.executable, "-c", PULL, *map(str, arguments)], stderr=subprocess.PIPE)
+
+    def run(self, event: str = "never", number: int = 0, connections: int = 1) -> None:
+        """Runs one to its end, which is the kill if one was asked for."""
+        process = self.start(event, number, connections)
+        _, errors = process.communicate()
+        assert process.returncode == (0 if event == "never" else -signal.SIGKILL), errors.decode()
+
+    def finish(self) -> None:
+        """Runs one to its end in this process, which is faster."""
+        location = Location(WrappedStore(LocalStore(self.root), self.log.note), "wide/1.0.0")
+        if self.what == "groups":
+            plan_groups(location, [b"g%d" % n for n in range(20)], None, self.to).run()
+        else:
+            plan_pull(location, None, self.to).run(block_bytes=BLOCK)
+
+    @property
+    def size_bytes(self) -> int:
+        return plan_pull(Location(LocalStore(self.root), "wide/1.0.0"), None, self.to).size_bytes
+
+    def assert_nothing_broken(self) -> bool:
+        """Files with final names are whole. Whether it is a version already."""
+        folder, source = self.to / "wide" / "1.0.0", self.root / "wide" / "1.0.0"
+        names = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != "claim.json"]
+        for name in names:
+            assert (folder / name).read_bytes() == (source / name).read_bytes()
+        if "manifest.json" not in names:
+            return False
+        manifest = Manifest.from_json((folder / "manifest.json").read_bytes(), "here")
+        assert sorted(names) == sorted(["manifest.json", *(file.path for file in manifest.all_files())])
+        return True
+
+    def assert_done(self) -> None:
+        assert self.assert_nothing_broken()
+        self.assert_swept()
+        assert verify(groupstream.open("wide", str(self.to))) == 360
+
+    def assert_swept(self) -> None:
+        """Nothing is left in the staging area but the file of a put that was killed; that goes after a day."""
+        left = [p for p in self.to.rglob("*") if ".staging" in p.parts[len(self.to.parts) :]]
+        assert [p.name[:4] for p in left if p.is_file()] in ([], ["put-"])
+
+
+@pytest.fixture
+def puller(two_splits: Path, tmp_path: Path) -> Puller:
+    return Puller(two_splits, tmp_path)
+
+
+MOMENTS = [
+    ("os.truncate", 1),  # a part was made, the journal is being made
+    ("read", 1),
+    ("read", 7),
+    ("block", 1),
+    ("block", 12),
+    ("block", 30),
+    ("os.chmod", 2),  # the first file was checked
+    ("os.rename", 1),  # and gets its final name
+    ("os.rename", 4),
+    ("os.rename", 9),  # the last file
+    ("os.link", 1),  # the claim
+    ("os.link", 2),  # the manifest
+    ("os.rmdir", 1),  # all is there, the staging area is swept
+]
+
+
+@pytest.mark.parametrize(("event", "number"), MOMENTS)
+def test_a_killed_pull_goes_on_where_it_was(puller: Puller, event: str, number: int) -> None:
+    puller.run(event, number)
+    assert puller.assert_nothing_broken() == (event == "os.rmdir")
+    came = puller.log.num_bytes()
+    assert came <= puller.size_bytes
+    puller.finish()
+    assert puller.log.num_bytes() == puller.size_bytes
+    puller.assert_done()
+
+
+def test_a_pull_that_is_killed_again_and_again_arrives(puller: Puller) -> None:
+    size, kills = puller.size_bytes, 0
+    while puller.log.num_bytes() < size:
+        puller.run("block", 11)
+        puller.assert_nothing_broken()
+        kills += 1
+        if size - puller.log.num_bytes() < 11 * BLOCK:
+            break
+    assert kills >= 2
+    puller.finish()
+    assert puller.log.num_bytes() == size
+    puller.assert_done()
+
+
+@pytest.mark.parametrize(("event", "number"), [("read", 9), ("block", 9)])
+def test_a_kill_loses_only_the_blocks_under_way(puller: Puller, event: str, number: int) -> None:
+    puller.run(event, number, connections=4)
+    puller.assert_nothing_broken()
+    puller.finish()
+    assert puller.size_bytes <= puller.log.num_bytes() <= puller.size_bytes + 4 * BLOCK
+    puller.assert_done()
+
+
+def test_several_processes_bring_each_byte_once(puller: Puller) -> None:
+    processes = [puller.start(connections=2) for _ in range(3)]
+    for process in processes:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors.decode()
+    assert puller.log.num_bytes() == puller.size_bytes
+    puller.assert_done()
+
+
+def test_who_waits_goes_on_for_one_that_is_killed(puller: Puller) -> None:
+    dies, lives = puller.start("block", 10), puller.start()
+    for process in (dies, lives):
+        process.communicate()
+    assert lives.returncode == 0
+    assert dies.returncode in (0, -signal.SIGKILL)  # 0 where the other was done before its tenth block
+    assert puller.log.num_bytes() <= puller.size_bytes + BLOCK
+    puller.assert_done()
+
+
+@pytest.mark.parametrize(
+    ("event", "number"), [("read", 1), ("block", 3), ("os.link", 1), ("os.link", 4), ("os.link", 10)]
+)
+def test_killed_groups_leave_nothing_broken(two_splits: Path, tmp_path: Path, event: str, number: int) -> None:
+    puller = Puller(two_splits, tmp_path, "groups")
+    puller.run(event, number)
+    assert not (puller.to / "wide" / "1.0.0" / "manifest.json").exists()
+    puller.finish()
+    puller.assert_swept()
+    assert verify(groupstream.open("wide", str(puller.to))) == 200
+
+
+def test_several_processes_bring_groups_once(two_splits: Path, tmp_path: Path) -> None:
+    puller = Puller(two_splits, tmp_path, "groups")
+    alone = Puller(two_splits, tmp_path / "alone", "groups")
+    alone.log_file.parent.mkdir()
+    alone.run()
+    processes = [puller.start() for _ in range(3)]
+    for process in processes:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors.decode()
+    assert puller.log.num_bytes("tfrecord") == alone.log.num_bytes("tfrecord")
+    assert verify(groupstream.open("wide", str(puller.to))) == 200
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(cache: Path) -> None:
+    assert os.environ["GROUPSTREAM_CACHE"] == str(cache)
