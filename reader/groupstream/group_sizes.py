@@ -93,7 +93,7 @@ def histogram(ascending: np.ndarray) -> list[Bin]:
     if not len(ascending):
         return []
     least, most = int(ascending[0]), int(ascending[-1])
-    step = -(-most.bit_length() // _MAX_BINS)  # bits a bin
+    step = max(1, -(-most.bit_length() // _MAX_BINS))  # bits a bin
     edges = [(0, 0)] if least == 0 else []
     edges += [(1 << bits, (1 << bits + step) - 1) for bits in range(0, most.bit_length(), step)]
     return [_bin(ascending, low, high) for low, high in edges if high >= least]

@@ -127,7 +127,7 @@ def _histogram_table(histogram: dict[str, Any], width: int) -> Table:
     total = sum(b["total"] for b in bins) or 1
     rows = [(_bounds(unit, b), f"{b['num_groups']:,}", f"{b['total'] / total:.1%}") for b in bins]
     columns = (unit, "groups", f"of all {unit}")
-    taken = sum(max(map(len, column)) + 2 for column in zip(columns, *rows, strict=True)) + 1
+    taken = sum(max(map(len, column)) + 2 for column in zip(columns, *rows, strict=True))
     bar_columns = min(max(width - taken, _BAR_COLUMNS[0]), _BAR_COLUMNS[1])
     most = max((b["num_groups"] for b in bins), default=0)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -19,7 +19,7 @@ Row = Sequence[str | Text]
 def print_numbers_and_name(columns: Sequence[str], rows: Sequence[Row]) -> None:
     """Prints a table whose last column is cut where the terminal ends. What goes to a file or a pipe is not cut."""
     widths = [max(cell_len(str(cell)) for cell in column) for column in zip(columns, *rows, strict=True)]
-    taken = sum(widths[:-1]) + _GAP * len(widths)
+    taken = sum(widths[:-1]) + _GAP * (len(widths) - 1)
     console = Console()
     is_cut = console.is_terminal or "COLUMNS" in os.environ
     room = max(console.width - taken, _MIN_NAME_COLUMNS) if is_cut else widths[-1]

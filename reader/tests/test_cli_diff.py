@@ -1,0 +1,98 @@
+"""`groupstream diff`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groupstream import Feature
+
+TEXT, NUMBER = Feature(dtype="string"), Feature(dtype="int64")
+
+
+@pytest.fixture
+def pair(make_version: Any) -> Any:
+    """Publishes two versions, given by the sizes of their groups: 1.0.0 and 2.0.0 of `made`."""
+
+    def make(before: dict[str, int], after: dict[str, int], **fields: Any) -> str:
+        for version, sizes in (("1.0.0", before), ("2.0.0", after)):
+            ids = [name.encode() for name, size in sizes.items() for _ in range(size)]
+            features = {"x": TEXT} if version == "1.0.0" else fields.pop("features", {"x": TEXT})
+            example = {name: "a" if feature.dtype == "string" else 300 for name, feature in features.items()}
+            own = fields if version == "2.0.0" else {}
+            root = make_version([example] * len(ids), ids, features, version=version, **own)
+        return str(root)
+
+    return make
+
+
+SIZES = {"kept": 2, "grown": 3, "shrunk": 9, "removed": 1}
+LATER = {"kept": 2, "grown": 8, "shrunk": 2, "added": 1, "added too": 4}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_groups_are_compared_also_where_the_seeds_differ(pair: Any, shown: Any, seed: int) -> None:
+    root = pair(SIZES, LATER, seed=seed)
+    found = json.loads(shown("diff", "made@1.0.0", "made", "--root", root, "--largest", "3", "--json"))
+    train = found["splits"]["train"]
+    assert train["groups"] == {"added": 2, "removed": 1, "grown": 1, "shrunk": 1, "rewritten": 0, "kept": 1}
+    assert train["largest_changes"] == [
+        {"group_id": "shrunk", "examples_before": 9, "examples_after": 2},
+        {"group_id": "grown", "examples_before": 3, "examples_after": 8},
+        {"group_id": "added too", "examples_before": 0, "examples_after": 4},
+    ]
+    assert (train["before"]["num_examples"], train["after"]["num_examples"]) == (15, 17)
+    assert found["settings"]["changed"] == ({"seed": [0, 1]} if seed else {})
+
+
+def test_features_and_settings_are_compared(pair: Any, shown: Any) -> None:
+    root = pair(
+        SIZES, SIZES, features={"y": NUMBER, "x": Feature(dtype="string", optional=True)}, source={"kind": "csv"}
+    )
+    found = json.loads(shown("diff", "made@1.0.0", "made@2.0.0", "--root", root, "--json"))
+    assert list(found["features"]["added"]) == ["y"]
+    assert [side["optional"] for side in found["features"]["changed"]["x"]] == [False, True]
+    assert found["settings"]["added"] == {"source.kind": "csv"}
+    text = shown("diff", "made@1.0.0", "made@2.0.0", "--root", root)
+    assert "+  y  dtype=int64" in text
+    assert "optional=True" in text
+    backwards = json.loads(shown("diff", "made@2.0.0", "made@1.0.0", "--root", root, "--json"))
+    assert backwards["features"]["removed"] == found["features"]["added"]
+
+
+def test_groups_of_as_many_examples_in_other_bytes_are_seen(pair: Any, shown: Any) -> None:
+    root = pair({"a": 1}, {"a": 1}, features={"x": NUMBER})
+    groups = json.loads(shown("diff", "made@1.0.0", "made", "--root", root, "--json"))["splits"]["train"]["groups"]
+    assert (groups["rewritten"], groups["kept"]) == (1, 0)
+
+
+def test_the_exit_code_tells_only_where_it_is_asked_to(pair: Any, shown: Any) -> None:
+    root = pair(SIZES, LATER)
+    shown("diff", "made@1.0.0", "made@2.0.0", "--root", root)
+    shown("diff", "made@1.0.0", "made@2.0.0", "--root", root, "--exit-code", exit_code=1)
+    same = shown("diff", "made@2.0.0", "made@latest", "--root", root, "--exit-code")
+    assert "no difference" in same
+
+
+def test_two_builds_of_the_same_do_not_differ(pair: Any, shown: Any) -> None:
+    root = pair(SIZES, SIZES)
+    found = json.loads(shown("diff", "made@1.0.0", "made@2.0.0", "--root", root, "--json", "--exit-code"))
+    assert (found["differ"], found["splits"]["train"]["same_bytes"]) == (False, True)
+
+
+def test_a_table_says_it_for_people(pair: Any, shown: Any) -> None:
+    text = shown("diff", "made@1.0.0", "made@2.0.0", "--root", pair(SIZES, LATER))
+    lines = [line.split() for line in text.splitlines()]
+    assert text.startswith("made@1.0.0 -> made@2.0.0")
+    assert ["examples", "15", "17", "+2"] in lines
+    assert ["2", "added", "only", "after"] in lines
+    assert ["9", "2", "-7", "shrunk"] in lines
+
+
+def test_versions_of_other_datasets_can_be_compared(shown: Any, golden: Path) -> None:
+    found = json.loads(shown("diff", "tags", str(golden / "text" / "1.0.0"), "--json"))
+    assert (found["before"], found["after"]) == ("tags@1.0.0", "text@1.0.0")
+    assert found["splits"]["train"]["groups"]["removed"] > 0
