@@ -6,6 +6,7 @@ import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ import pyarrow as pa
 from groupstream.group import Group
 from groupstream.group_rows import GroupRows
 from groupstream.shard_reader import ShardReader
+
+if TYPE_CHECKING:
+    from groupstream.arrow_reader import ArrowShard
 
 CHUNK_BYTES = 8 << 20  # about how much is read at once
 
@@ -69,6 +73,8 @@ class Chunk:
 
     @functools.cached_property
     def _examples(self) -> pa.RecordBatch:
+        if self._reader.arrow is not None:
+            return self._reader.arrow.examples_of(self.rows)
         examples = self._reader.decode(self._records)
         del self._records
         return examples
@@ -76,9 +82,21 @@ class Chunk:
     def blocks(self) -> Iterator[pa.RecordBatch]:
         """The decoded examples, a block at a time if it is large."""
         if self.is_large:
-            yield from map(self._reader.decode, self._reader.blocks_of(self.rows))
+            yield from self._reader.batches_of(self.rows)
         else:
             yield self.examples
+
+    def batches_of(self, place: int, num_examples: int) -> Iterator[pa.RecordBatch]:
+        """The decoded examples of one of its groups; of the Arrow copy, slices without a copy."""
+        if self._reader.arrow is None:
+            return iter([self.examples.slice(int(self.bounds[place]), num_examples)])
+        shard, first = self._places[place]
+        return shard.slices(first, num_examples)
+
+    @functools.cached_property
+    def _places(self) -> list[tuple[ArrowShard, int]]:
+        assert self._reader.arrow is not None
+        return self._reader.arrow.places(self.rows)
 
     def groups(self) -> Iterator[Group]:
         """Its groups, in order."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from groupstream import layout
+from groupstream.arrow_copy import arrow_folders, require_arrow_copy
+from groupstream.arrow_reader import ArrowCopies
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
 from groupstream.cohorts import Cohorts, Sampling
 from groupstream.errors import UnknownKeyError
 from groupstream.features import Features
+from groupstream.framework_methods import FrameworkMethods
 from groupstream.group import Group, single_group
 from groupstream.group_rows import GroupRows
 from groupstream.index import GroupIndex, open_index
@@ -27,28 +31,33 @@ from groupstream.stored import read_stored
 from groupstream.stream import GroupIterator, GroupStream
 
 
-def open_dataset(ref: str | os.PathLike[str], root: str | None = None) -> Dataset:
+def open_dataset(ref: str | os.PathLike[str], root: str | None = None, *, arrow: bool = False) -> Dataset:
     """Opens a published version. Reads its manifest only.
 
     Args:
         ref: `name@version`, `name@latest`, `name`, or the path of a version's folder.
         root: the store to look refs up in. Default: $GROUPSTREAM_ROOT, or ~/groupstream.
+        arrow: decoded examples come from the Arrow copy in the cache, mapped into memory; see `arrow_copy`.
 
     Raises:
         RefNotFoundError: nothing published is named so.
+        UsageError: it has no Arrow copy.
         CorruptError: the manifest was changed, or is of a newer format.
     """
     location = resolve(ref, root)
     path = f"{location.folder}/{layout.MANIFEST}"
     manifest = Manifest.from_json(location.store.read(path), f"{location.store.root}/{path}")
-    return Dataset(location, manifest)
+    if arrow:
+        require_arrow_copy(manifest, manifest.splits)
+    return Dataset(location, manifest, arrow)
 
 
 class Dataset(Mapping[str, "Split"]):
     """A published version: a mapping of split names to splits."""
 
-    def __init__(self, location: Location, manifest: Manifest) -> None:
+    def __init__(self, location: Location, manifest: Manifest, arrow: bool = False) -> None:
         self._location = location
+        self._arrow = arrow
         self.manifest = manifest
 
     @property
@@ -72,7 +81,13 @@ class Dataset(Mapping[str, "Split"]):
     def __getitem__(self, name: str) -> Split:
         if name not in self.manifest.splits:
             raise UnknownKeyError(f"{self.manifest.ref} has no split {name!r}; it has {', '.join(self)}")
-        return Split(self._location, self.manifest, name)
+        if self._arrow:
+            require_arrow_copy(self.manifest, [name])
+        return Split(self._location, self.manifest, name, self._arrow)
+
+    def from_shards(self) -> Dataset:
+        """The same version, without its Arrow copy."""
+        return Dataset(self._location, self.manifest)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.manifest.splits)
@@ -84,11 +99,12 @@ class Dataset(Mapping[str, "Split"]):
         return f"<groupstream.Dataset {self.manifest.ref}: {', '.join(self)}>"
 
 
-class Split:
+class Split(FrameworkMethods):
     """The groups of one split: a stream of them, or one by id. What a `GroupStream` has, a split has too."""
 
-    def __init__(self, location: Location, manifest: Manifest, name: str) -> None:
+    def __init__(self, location: Location, manifest: Manifest, name: str, arrow: bool = False) -> None:
         self._location = location
+        self._arrow = arrow
         self._manifest = manifest
         self.name = name
 
@@ -129,6 +145,8 @@ class Split:
     def stream(self) -> GroupStream:
         """All groups in stored order, which is a random order; to be filtered, shuffled, sharded."""
         return GroupStream(self)
+
+    _as_stream = stream
 
     def __iter__(self) -> GroupIterator:
         """All groups in stored order. Reads the index a part at a time."""
@@ -212,7 +230,15 @@ class Split:
         """What reads its shards, and which features it decodes; default all."""
         paths = tuple(f"{self._location.folder}/{shard.path}" for shard in self.info.shards)
         chosen = self.features if features is None else self.features_named(features)
-        return ShardReader(self._location.store, paths, chosen)
+        return ShardReader(self._location.store, paths, chosen, self._arrow_copies(features))
+
+    def _arrow_copies(self, features: Sequence[str] | None) -> ArrowCopies | None:
+        names = None if features is None else tuple(features)
+        return ArrowCopies(self._arrow_folders, self.features, names) if self._arrow else None
+
+    @functools.cached_property
+    def _arrow_folders(self) -> tuple[Path | None, ...]:
+        return arrow_folders(self._manifest, self.name)
 
     @functools.cached_property
     def index_file(self) -> IndexFile:
@@ -227,7 +253,7 @@ class Split:
 
     def __getstate__(self) -> dict[str, Any]:
         """Travels to other processes without what was opened here."""
-        return {"_location": self._location, "_manifest": self._manifest, "name": self.name}
+        return {name: getattr(self, name) for name in ("_location", "_arrow", "_manifest", "name")}
 
     def __repr__(self) -> str:
         sizes = f"{self.num_groups} groups, {self.num_examples} examples"

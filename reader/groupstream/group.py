@@ -69,10 +69,9 @@ class Group:
         """Its examples, decoded, a block at a time: memory is bounded however large the group is."""
         chunk = self._chunk and self._chunk()
         if chunk:
-            start = int(chunk.bounds[self._place])
-            yield chunk.examples.slice(start, self.num_examples)
-            return
-        yield from map(self._reader.decode, self.records())
+            yield from chunk.batches_of(self._place, self.num_examples)
+        else:
+            yield from self._reader.batches_of(self._rows.cut(self._place, self._place + 1))
 
     def table(self) -> pa.Table:
         """All its examples as one table."""

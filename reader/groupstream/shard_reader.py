@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,9 @@ from groupstream.stored import read_stored
 from groupstream.stores import Store
 from groupstream.tfrecord import iter_record_blocks, unframe
 
+if TYPE_CHECKING:
+    from groupstream.arrow_reader import ArrowCopies
+
 _GAP_BYTES = 32 << 10  # a gap between two groups that is read and thrown away: less than what a request costs
 
 
@@ -28,11 +32,13 @@ class ShardReader:
         store: where the version lies.
         paths: of the shards in the store, by `shard_index`.
         features: what is decoded of each example.
+        arrow: the decoded examples, where they are mapped into memory and need no decoding.
     """
 
     store: Store
     paths: tuple[str, ...]
     features: Mapping[str, Feature]
+    arrow: ArrowCopies | None = None
 
     def read_groups(self, rows: GroupRows) -> pa.LargeBinaryArray:
         """The serialised tf.train.Examples of some groups, one group after the other, all CRCs checked.
@@ -73,6 +79,10 @@ class ShardReader:
                 f"group {name!r} should have {expected} examples, {found} were read from {self.store.root}/{path}. "
                 "Check the version with: groupstream verify REF"
             )
+
+    def batches_of(self, rows: GroupRows) -> Iterator[pa.RecordBatch]:
+        """The decoded examples of a single group, a batch at a time, however large it is."""
+        return map(self.decode, self.blocks_of(rows)) if self.arrow is None else self.arrow.batches_of(rows)
 
     def decode(self, records: pa.LargeBinaryArray) -> pa.RecordBatch:
         """The features of the examples."""
