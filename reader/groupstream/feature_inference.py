@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ def infer_features(records: Iterable[pa.LargeBinaryArray]) -> dict[str, Feature]
     """What features serialised tf.train.Examples have. Reads them all, in bounded memory.
 
     The kind of a list gives the dtype: floats are float32 and integers int64; byte strings are text if all are UTF-8,
-    else bytes. A feature is a list unless it holds exactly one value wherever it is there, and optional if it is
-    missing somewhere. A tensor cannot be told from a list, nor an image from bytes: where you know, say so yourself.
+    else bytes, and bytes where there are no values at all. A feature is a list unless it holds exactly one value
+    wherever it is there, and optional if it is missing somewhere. A tensor cannot be told from a list, nor an image from bytes: where you know, say so yourself.
 
     Args:
         records: the examples, in batches of any size.
@@ -53,26 +53,28 @@ class _Seen:
     """What is known of a feature so far."""
 
     name: str
-    kind: str | None = None  # None while all its lists are empty
+    kind: str | None = None
     is_single: bool = True
     is_text: bool = True
-    num_present: int = field(default=0)
+    num_present: int = 0
+    num_values: int = 0
 
     def add_kind(self, kind: str) -> None:
         if self.kind not in (None, kind):
             raise ExampleError(
-                f"feature {self.name!r} is a {self.kind} in some examples and a {kind} in others; "
+                f"feature {self.name!r} is of kind {self.kind} in some examples and {kind} in others; "
                 "give the features yourself, without this one"
             )
         self.kind = kind
 
     def add_values(self, items: pa.Array, is_single: bool) -> None:
         self.is_single &= is_single
+        self.num_values += len(items)
         if self.kind == "bytes_list" and self.is_text:
             self.is_text = _is_text(items)
 
     def feature(self, num_records: int) -> Feature:
-        text: DType = "string" if self.is_text and self.kind else "bytes"
+        text: DType = "string" if self.is_text and self.num_values else "bytes"
         dtype: DType = {"float_list": "float32", "int64_list": "int64"}.get(self.kind or "", text)  # type: ignore[assignment]
         return Feature(dtype=dtype, shape=() if self.is_single else (None,), optional=self.num_present < num_records)
 
@@ -122,6 +124,7 @@ def _parse(batch: pa.LargeBinaryArray, seen: dict[str, _Seen]) -> None:
                 one.add_kind(kind)
             values = getattr(feature, kind).value if kind else ()
             one.is_single &= len(values) == 1
+            one.num_values += len(values)
             if kind == "bytes_list":
                 one.is_text = one.is_text and all(map(_is_utf8, values))
 

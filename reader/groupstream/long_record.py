@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
 import google_crc32c
-import pyarrow as pa
 
 from groupstream.errors import CorruptError
 from groupstream.tfrecord import FOOTER_BYTES, HEADER_BYTES, OVERHEAD_BYTES
@@ -55,13 +54,13 @@ def check_record(read: Callable[[int, int], bytes], position: int, length: int, 
         raise CorruptError(f"{where}: the CRC of the record does not match its bytes; copy the file again")
 
 
-def write_record(file: BinaryIO, length: int, parts: Iterable[bytes | pa.Buffer]) -> None:
+def write_record(file: BinaryIO, length: int, parts: Iterable[bytes]) -> None:
     """Writes a record that consists of parts, of `length` bytes together."""
     header = struct.pack("<Q", length)
     file.write(header + struct.pack("<I", _masked(google_crc32c.value(header))))
     crc = 0
     for part in parts:
-        crc = google_crc32c.extend(crc, memoryview(part))
+        crc = google_crc32c.extend(crc, part)
         file.write(part)
     file.write(struct.pack("<I", _masked(crc)))
 

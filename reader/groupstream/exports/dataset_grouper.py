@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -39,12 +40,12 @@ def write(stream: GroupStream, file: BinaryIO, on_bytes: OnBytes) -> None:
 def _write_large(chunk: Chunk, file: BinaryIO, on_bytes: OnBytes) -> None:
     [group] = chunk.groups()
     body_length = sum(int(step_lengths(byte_lengths(block)).sum()) for block in group.records())
-    head = data_of(encode_heads(np.array([body_length])))
+    head = bytes(data_of(encode_heads(np.array([body_length]))))
 
-    def parts() -> Any:
+    def parts() -> Iterator[bytes]:
         yield head
         for block in group.records():
-            yield data_of(encode_steps(block))
+            yield bytes(data_of(encode_steps(block)))
             on_bytes(int(byte_lengths(block).sum()))
 
     write_record(file, len(head) + body_length, parts())
@@ -60,24 +61,25 @@ def check(stream: GroupStream) -> None:
         raise UsageError("format dataset-grouper holds whole examples; leave out select(), or choose format parquet")
     for chunk in stream.prefetch(0).chunks(decode=False):
         rows = chunk.rows
-        for i in np.flatnonzero(rows.num_bytes >= MAX_GROUP_BYTES // 16).tolist():
-            size = record_bytes(int(rows.num_bytes[i]), int(rows.num_examples[i]))
-            if size >= MAX_GROUP_BYTES:
-                name = rows.group_ids[i].decode(errors="backslashreplace")
-                raise UsageError(
-                    f"group {name!r} takes up to {size:,} bytes in one record and Dataset Grouper can hold "
-                    f"{MAX_GROUP_BYTES:,}; export without it, with filter(max_examples=...), or choose format parquet"
-                )
+        sizes = record_bytes(rows.num_bytes, rows.num_examples)
+        if (too_large := sizes >= MAX_GROUP_BYTES).any():
+            i = int(too_large.argmax())
+            raise UsageError(
+                f"group {rows.group_ids[i].decode(errors='backslashreplace')!r} takes up to {sizes[i]:,} bytes in one "
+                f"record, and Dataset Grouper can hold {MAX_GROUP_BYTES:,}; leave it out with filter(max_examples="
+                f"{rows.num_examples[i] - 1}), or choose format parquet"
+            )
 
 
-def record_bytes(num_bytes: int, num_examples: int) -> int:
-    """At most so many bytes has the record of a group, however its bytes are spread over its examples.
+def record_bytes(num_bytes: np.ndarray, num_examples: np.ndarray) -> np.ndarray:
+    """int64[num_groups]: at most so many bytes has the record of a group, however they are spread over its examples.
 
     Around each example are three tags and three lengths, each of at most 1 + log128(example + 12) bytes. The logarithm
     is concave, so the sum is largest when all examples are of one size.
     """
-    mean = num_bytes / max(num_examples, 1)
-    return HEAD_BYTES + num_bytes + math.ceil(num_examples * (6 + 3 * math.log(mean + 12, 128)))
+    mean = num_bytes / np.maximum(num_examples, 1)
+    around = num_examples * (6 + 3 * np.log(mean + 12) / math.log(128))
+    return HEAD_BYTES + num_bytes + np.ceil(around).astype(np.int64)
 
 
 def side_files(stream: GroupStream) -> dict[str, bytes]:
