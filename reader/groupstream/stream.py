@@ -24,6 +24,8 @@ import numpy as np
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
 from groupstream.cohorts import Cohorts, Sampling
 from groupstream.errors import UsageError
+from groupstream.features import Features
+from groupstream.framework_methods import FrameworkMethods
 from groupstream.group import Group
 from groupstream.group_rows import GroupRows
 from groupstream.permutation import permute
@@ -37,7 +39,7 @@ _BLOCK_ROWS = 1 << 12
 
 
 @dataclass(frozen=True)
-class GroupStream:
+class GroupStream(FrameworkMethods):
     """Some groups of a split in some order. Iterating yields `Group`s; see `GroupIterator` for how to resume.
 
     >>> import groupstream
@@ -134,6 +136,14 @@ class GroupStream:
             UsageError: size is larger than the number of groups.
         """
         return Cohorts(self.split, size, seed, sampling, self.selection, self.features)
+
+    @property
+    def decoded_features(self) -> Features:
+        """The features that are decoded, in their order."""
+        return self.split.features if self.features is None else self.split.features_named(self.features)
+
+    def _as_stream(self) -> GroupStream:
+        return self
 
     def __iter__(self) -> GroupIterator:
         return GroupIterator(self)

@@ -1,0 +1,160 @@
+"""Groups, and batches of examples, as dictionaries of NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from groupstream.adapters.numpy_columns import is_there, numpy_column, objects
+from groupstream.batches import ExampleBatches
+from groupstream.errors import UnknownKeyError, UsageError
+from groupstream.features import GROUP_ID, Feature, Features
+from groupstream.ragged import Ragged
+
+if TYPE_CHECKING:
+    from groupstream.stream import GroupStream
+
+IS_THERE, LENGTH = "_is_there", "_length"  # after the name of a feature
+By = Literal["group", "example"]
+PadTo = int | Mapping[str, int] | None
+
+
+class NumpyForm:
+    """Dictionaries of arrays, by feature.
+
+    A block is converted once and its arrays are sliced: a group costs a slice a feature. Images stay encoded until
+    they are in a batch, for decoded they may be a hundred times as large.
+
+    Args:
+        features: of the examples.
+        with_ids: whether there is an array of group ids.
+        pad_to: see `GroupStream.to_numpy`.
+        decode_images: see `GroupStream.to_numpy`.
+        own: whether arrays are copied, so that they may be written to.
+
+    Raises:
+        UsageError: a name would stand for two arrays.
+        UnknownKeyError: `pad_to` names what is no list of numbers.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        *,
+        with_ids: bool,
+        pad_to: PadTo = None,
+        decode_images: bool = False,
+        own: bool = False,
+    ) -> None:
+        self._features = features
+        self._with_ids = with_ids
+        self._widths = _widths(features, pad_to)
+        self._images = {name for name, f in features.items() if is_image(f)} if decode_images else set()
+        self._own = own
+        self._refuse_two_of_a_name()
+
+    def block(self, examples: pa.RecordBatch, group_ids: list[bytes], counts: np.ndarray) -> dict[str, Any]:
+        """By feature an array, a `Ragged`, or an Arrow array of encoded images."""
+        columns: dict[str, Any] = {}
+        if self._with_ids:
+            columns[GROUP_ID] = np.repeat(objects(group_ids), counts)
+        for name, feature in self._features.items():
+            columns.update(self._columns(name, feature, examples.column(name)))
+        return columns
+
+    def cut(self, block: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
+        """A slice of each array. No copy."""
+        return {name: column[start:stop] for name, column in block.items()}
+
+    def join(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
+        """One part as it is, several copied together; images decoded."""
+        batch = parts[0] if len(parts) == 1 else {name: _joined([part[name] for part in parts]) for name in parts[0]}
+        for name in self._images:
+            batch[name] = decoded_images(batch[name])
+        return batch
+
+    def _columns(self, name: str, feature: Feature, column: pa.Array) -> dict[str, Any]:
+        columns: dict[str, Any] = {}
+        if name in self._images:
+            columns[name] = column
+        else:
+            columns[name] = values = numpy_column(column, feature)
+            if name in self._widths:
+                columns[name] = values.padded(self._widths[name])  # type: ignore[union-attr]
+                columns[name + LENGTH] = values.lengths  # type: ignore[union-attr]
+            elif self._own:
+                columns[name] = values.copy()
+        if feature.optional:
+            columns[name + IS_THERE] = is_there(column)
+        return columns
+
+    def _refuse_two_of_a_name(self) -> None:
+        added = {name + IS_THERE for name, f in self._features.items() if f.optional}
+        added |= {name + LENGTH for name in self._widths}
+        for name in added & self._features.keys():
+            raise UsageError(
+                f"{name!r} is a feature, and would be what is said of another too; choose features with select()"
+            )
+
+
+def to_numpy(
+    stream: GroupStream,
+    batch_size: int | None = None,
+    *,
+    by: By | None = None,
+    drop_last: bool = False,
+    pad_to: PadTo = None,
+    decode_images: bool = False,
+) -> ExampleBatches:
+    """See `GroupStream.to_numpy`."""
+    by_group = is_by_group(by, batch_size)
+    features = stream.decoded_features
+    form = NumpyForm(features, with_ids=not by_group, pad_to=pad_to, decode_images=decode_images)
+    return ExampleBatches(stream, form, batch_size, drop_last=drop_last, by_group=by_group)
+
+
+def is_by_group(by: By | None, batch_size: int | None) -> bool:
+    """Whether items are groups. By default they are where there is no size of batches.
+
+    Raises:
+        UsageError: `by` is neither "group" nor "example".
+    """
+    if by not in (None, "group", "example"):
+        raise UsageError(f'by is {by!r}; it should be "group" or "example"')
+    return batch_size is None if by is None else by == "group"
+
+
+def is_image(feature: Feature) -> bool:
+    """Whether it holds encoded images."""
+    return feature.image_format is not None and not feature.shape
+
+
+def decoded_images(column: pa.Array) -> np.ndarray:
+    """[num_examples, height, width, channels] where all are of one size, else an object array of such."""
+    from groupstream.images import decode_images
+
+    images = decode_images(column)
+    shapes = {None if image is None else image.shape for image in images}
+    if len(shapes) == 1 and None not in shapes:
+        return np.stack(images)
+    return objects(images)
+
+
+def _widths(features: Features, pad_to: PadTo) -> dict[str, int]:
+    lists = [name for name, f in features.items() if f.is_list and f.dtype not in ("string", "bytes")]
+    widths = dict.fromkeys(lists, pad_to) if isinstance(pad_to, int) else dict(pad_to or {})
+    for name, width in widths.items():
+        if name not in lists:
+            raise UnknownKeyError(f"pad_to names {name!r}; lists of numbers are {', '.join(lists) or 'none'}")
+        if width < 1:
+            raise UsageError(f"pad_to is {width}; it should be at least 1")
+    return widths
+
+
+def _joined(parts: list[Any]) -> Any:
+    if isinstance(parts[0], Ragged):
+        return Ragged.joined(parts)
+    return pa.concat_arrays(parts) if isinstance(parts[0], pa.Array) else np.concatenate(parts)

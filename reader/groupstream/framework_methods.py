@@ -1,0 +1,142 @@
+"""What turns groups into the arrays of other libraries. A split has these methods, and so has a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jax
+    import pyarrow as pa
+
+    from groupstream.adapters.jax_batches import JaxBatches
+    from groupstream.adapters.numpy_batches import By, PadTo
+    from groupstream.adapters.torch_data import TorchStream
+    from groupstream.batches import ExampleBatches
+    from groupstream.stream import GroupStream
+
+
+class FrameworkMethods:
+    """Gives `GroupStream` and `Split` their `to_...()`; each imports its library when it is called."""
+
+    def _as_stream(self) -> GroupStream:
+        raise NotImplementedError
+
+    def batches(self, batch_size: int | None = None, *, drop_last: bool = False) -> ExampleBatches:
+        """Its examples, across groups, as Arrow record batches with a `group_id` column first.
+
+        Args:
+            batch_size: examples a batch; the last of an epoch is smaller. Default: as they are read, up to about 8 MiB.
+            drop_last: leaves a smaller last batch out.
+
+        Returns:
+            An iterator with `state_dict()` and `load_state_dict()`, exact to the example.
+        """
+        from groupstream.adapters.arrow import arrow_batches
+
+        return arrow_batches(self._as_stream(), batch_size, drop_last=drop_last)
+
+    def to_arrow(self, batch_size: int | None = None) -> pa.RecordBatchReader:
+        """The same batches as a reader that DuckDB, Polars and pandas take; they are read as they are asked for."""
+        from groupstream.adapters.arrow import to_arrow
+
+        return to_arrow(self._as_stream(), batch_size)
+
+    def to_numpy(
+        self,
+        batch_size: int | None = None,
+        *,
+        by: By | None = None,
+        drop_last: bool = False,
+        pad_to: PadTo = None,
+        decode_images: bool = False,
+    ) -> ExampleBatches:
+        """Groups, or batches of examples, as NumPy arrays.
+
+        Without a `batch_size`, items are `(group_id, arrays)`, one a group, which is held whole. With one, items are
+        dictionaries of so many examples across groups, with an array `group_id`. The arrays, by feature:
+
+        - Numbers: [num_examples]; tensors: [num_examples, *shape]; read-only views of what was decoded.
+        - Texts and bytes, and ids of groups: object arrays of `str` and `bytes`, which all libraries know, unlike
+          NumPy's StringDType.
+        - Lists: a `Ragged`, which indexes like a list of arrays, and is two: `values` and `offsets`.
+        - Optional features: also `<name>_is_there`, bool[num_examples]. A missing value is 0, None or an empty list.
+
+        Args:
+            batch_size: examples an item; the last of an epoch, or of a group, is smaller.
+            by: "group" with a `batch_size` gives `(group_id, arrays)` of so many examples of one group: for groups
+                larger than memory. "example" without one gives batches as they are read. Default: "group" without a
+                `batch_size`, else "example".
+            drop_last: leaves smaller last batches out.
+            pad_to: makes lists of numbers [num_examples, pad_to], filled with 0 or cut, beside `<name>_length`, their
+                lengths before that. One number for all, or a number by feature.
+            decode_images: encoded images become [num_examples, height, width, channels] where those of an item are of
+                one size, else an object array of such.
+
+        Returns:
+            An iterator with `state_dict()` and `load_state_dict()`, exact to the example.
+        """
+        from groupstream.adapters.numpy_batches import to_numpy
+
+        return to_numpy(
+            self._as_stream(), batch_size, by=by, drop_last=drop_last, pad_to=pad_to, decode_images=decode_images
+        )
+
+    def to_jax(
+        self,
+        batch_size: int | None = None,
+        *,
+        by: By | None = None,
+        drop_last: bool = False,
+        pad_to: PadTo = None,
+        decode_images: bool = False,
+        sharding: jax.sharding.Sharding | None = None,
+    ) -> JaxBatches:
+        """Groups, or batches of examples, as JAX arrays, moved to the device one ahead.
+
+        As `to_numpy()`, but for what JAX has no array for: leave texts and bytes out with `select()`, pad lists of
+        numbers. Batches across groups are without the ids of these. int64 becomes int32 unless JAX is set to 64 bits.
+
+        Args:
+            batch_size, by, drop_last, pad_to, decode_images: see `to_numpy`. Images must be of one size.
+            sharding: where the arrays go; default the first device. It must divide batches, so drop the last.
+
+        Raises:
+            UsageError: a feature has no array in JAX, or a value does not fit one.
+        """
+        from groupstream.adapters.jax_batches import to_jax
+
+        return to_jax(
+            self._as_stream(),
+            batch_size,
+            by=by,
+            drop_last=drop_last,
+            pad_to=pad_to,
+            decode_images=decode_images,
+            sharding=sharding,
+        )
+
+    def to_torch(
+        self,
+        batch_size: int | None = None,
+        *,
+        by: By | None = None,
+        drop_last: bool = False,
+        pad_to: PadTo = None,
+        decode_images: bool = False,
+    ) -> TorchStream:
+        """Groups, or batches of examples, as a PyTorch IterableDataset, for a loader with `batch_size=None`.
+
+        Items are dictionaries: `group_id`, which is bytes or a list of them, and by feature a tensor, a list of texts,
+        or a list of tensors where lengths differ. Workers share the stream; each of the processes of a distributed
+        training takes its part with `shard(rank, world_size)`. With torchdata's StatefulDataLoader it resumes exactly.
+
+        A pass is an epoch, or those of `repeat()`. Call `set_epoch(n)` before each pass, or all have the same order.
+
+        Args:
+            batch_size, by, drop_last, pad_to, decode_images: see `to_numpy`.
+        """
+        from groupstream.adapters.torch_data import to_torch
+
+        return to_torch(
+            self._as_stream(), batch_size, by=by, drop_last=drop_last, pad_to=pad_to, decode_images=decode_images
+        )
