@@ -43,7 +43,7 @@ class Cohorts:
     >>> import groupstream
     >>> cohorts = groupstream.open("text@1.0.0", "tests/golden/v1")["train"].cohorts(size=2, seed=7)
     >>> [group.name for group in cohorts[400]]
-    ['anonymous', 'Łukasz Żółw']
+    ['مريم', 'Ada Lovelace']
 
     Attributes:
         split: where the groups are.

@@ -72,12 +72,18 @@ class GroupIndex:
 
 
 def open_index(file: IndexFile, seed: int) -> GroupIndex:
-    """The index of a split. The first time a large one is opened, its copy is made: about 1 s a million groups."""
+    """The index of a split. The first time a large one is opened, its copy is made: about 1 s a million groups.
+
+    Where no copy can be written, all of it is held in memory.
+    """
     if file.num_rows <= IN_MEMORY_GROUPS:
         return _in_memory(file, seed)
     folder = cache_folder() / "indexes" / file.sha256
     if not _is_whole(folder):
-        _make_copy(file, folder)
+        try:
+            _make_copy(file, folder)
+        except OSError:  # no room there, or no right to write
+            return _in_memory(file, seed)
     columns = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _DTYPES}
     size = (folder / _IDS).stat().st_size
     ids = np.memmap(folder / _IDS, np.uint8, "r") if size else np.zeros(0, np.uint8)

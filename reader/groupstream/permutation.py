@@ -16,7 +16,7 @@ import hashlib
 import numpy as np
 
 _ROUNDS = 8  # eight 64-bit keys are one BLAKE2b digest
-_MIN_BITS = 6  # a smaller domain has too few round functions to reach every permutation evenly
+_SMALL = 64  # a small range is sorted by uniform numbers: a small network reaches permutations less evenly
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -24,7 +24,7 @@ def permute(positions: np.ndarray, length: int, seed: int, name: str) -> np.ndar
     """Where each position goes in a permutation of range(length). O(1) memory a position; about 0.1 us each.
 
     >>> permute(np.arange(5), 5, seed=0, name="epoch 0").tolist()
-    [1, 3, 0, 4, 2]
+    [1, 0, 4, 2, 3]
 
     Args:
         positions: int64[num_positions], each in [0, length).
@@ -35,8 +35,9 @@ def permute(positions: np.ndarray, length: int, seed: int, name: str) -> np.ndar
     Returns:
         int64[num_positions], each in [0, length).
     """
-    keys = _keys(seed, name)
-    bits = max(_MIN_BITS, (length - 1).bit_length())
+    if length <= _SMALL:
+        return np.argsort(uniforms(0, length, seed, name), kind="stable")[positions]
+    keys, bits = _keys(seed, name), (length - 1).bit_length()
     moved = _feistel(np.asarray(positions).astype(np.uint64), bits, keys)
     outside = np.flatnonzero(moved >= length)
     while len(outside):

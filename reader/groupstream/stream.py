@@ -45,7 +45,7 @@ class GroupStream(FrameworkMethods):
     >>> import groupstream
     >>> stream = groupstream.open("text@1.0.0", "tests/golden/v1")["train"].filter(min_examples=3).shuffle(seed=7)
     >>> [group.name for group in stream.shard(0, 2)]
-    ['مريم', '山田 太郎', 'Łukasz Żółw']
+    ['مريم', '[red]x[/red]', 'Ada Lovelace']
 
     Attributes:
         split: where the groups are.

@@ -1,0 +1,316 @@
+"""Streams: what they yield, how they are cut in shards, how they go on."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import groupstream
+from groupstream import CorruptError, Feature, Split, UnknownKeyError, UsageError
+from groupstream import chunk as chunk_module
+from groupstream.group import Group
+from groupstream.stores import LocalStore
+from groupstream.stream import GroupStream
+
+NUM_GROUPS = 23
+SIZES = [1 + (7 * i) % 11 for i in range(NUM_GROUPS)]
+
+
+@pytest.fixture
+def split(make_version: Callable[..., Path]) -> Split:
+    ids = [b"g%02d" % i for i, size in enumerate(SIZES) for _ in range(size)]
+    examples = [{"n": n, "text": f"{n} " * (n % 40)} for n in range(len(ids))]
+    features = {"n": Feature(dtype="int64"), "text": Feature(dtype="string")}
+    return groupstream.open("made", str(make_version(examples, ids, features, num_shards=3)))["train"]
+
+
+@pytest.fixture(params=[0, 1, 3], ids=lambda n: f"{n}-ahead")
+def ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Chunks of a few groups, so that a small version has many; some groups are larger than a chunk."""
+    monkeypatch.setattr(chunk_module, "CHUNK_BYTES", 900)
+    return int(request.param)
+
+
+ORDERS: dict[str, Callable[[Split], GroupStream]] = {
+    "stored": lambda split: split.stream(),
+    "shuffled": lambda split: split.shuffle(seed=3),
+    "filtered": lambda split: split.filter(min_examples=3, max_examples=9),
+    "filtered, shuffled": lambda split: split.filter(min_examples=3, max_examples=9).shuffle(seed=3),
+    "by id": lambda split: split.filter(group_ids=[f"g{i:02}" for i in range(0, NUM_GROUPS, 2)]),
+    "by id, shuffled": lambda split: split.filter(group_ids=[f"g{i:02}" for i in range(5)]).shuffle(-1),
+}
+orders = pytest.mark.parametrize("make", ORDERS.values(), ids=ORDERS)
+
+
+def read(stream: GroupStream | Iterator[Group]) -> list[tuple[bytes, list[dict[str, Any]]]]:
+    return [(group.id, list(group.examples())) for group in stream]
+
+
+def ids_of(groups: Any) -> list[bytes]:
+    return [group.id for group in groups]
+
+
+@orders
+def test_every_group_comes_once_with_its_examples(split: Split, make: Callable, ahead: int) -> None:
+    stream = make(split).prefetch(ahead)
+    found = read(stream)
+    passing = stream.selection
+    table = split.group_table(["group_id", "num_examples"]).to_pylist()
+    expected = {
+        row["group_id"]
+        for row in table
+        if passing.min_examples <= row["num_examples"] <= (passing.max_examples or 99)
+        and (passing.group_ids is None or row["group_id"] in passing.group_ids)
+    }
+    assert len(found) == len(expected)
+    assert {group_id for group_id, _ in found} == expected
+    for group_id, examples in found:
+        assert examples == list(split.group(group_id).examples())
+
+
+def test_stored_order_is_that_of_the_index(split: Split) -> None:
+    assert ids_of(split) == split.group_table()["group_id"].to_pylist()
+    kept = ids_of(split.filter(group_ids=["g01", "g00", "g17"]))
+    assert kept == [i for i in ids_of(split) if i in (b"g00", b"g01", b"g17")]
+
+
+def test_a_shuffle_is_a_function_of_seed_and_epoch(split: Split) -> None:
+    first = ids_of(split.shuffle(1))
+    assert first == ids_of(split.shuffle(1))
+    assert first == ids_of(split.shuffle(1).prefetch(0))
+    others = [ids_of(split), ids_of(split.shuffle(2)), ids_of(split.shuffle(1).epoch(1))]
+    assert all(sorted(first) == sorted(other) and first != other for other in others)
+
+
+def test_epochs_follow_each_other(split: Split) -> None:
+    stream = split.shuffle(1)
+    assert ids_of(stream.repeat(3)) == ids_of(stream) + ids_of(stream.epoch(1)) + ids_of(stream.epoch(2))
+    assert ids_of(stream.epoch(4).repeat(2)) == ids_of(stream.epoch(4)) + ids_of(stream.epoch(5))
+    endless = ids_of(itertools.islice(split.stream().repeat(), 5 * NUM_GROUPS))
+    assert endless == 5 * ids_of(split)
+
+
+@orders
+@pytest.mark.parametrize("count", [1, 2, 3, 7, NUM_GROUPS + 3])
+def test_shards_are_disjoint_and_complete(split: Split, make: Callable, count: int) -> None:
+    stream = make(split)
+    shards = [ids_of(stream.shard(i, count)) for i in range(count)]
+    assert sorted(itertools.chain(*shards)) == sorted(ids_of(stream))
+    if stream.seed is None:
+        assert list(itertools.chain(*shards)) == ids_of(stream)
+    else:
+        assert [i for i in itertools.chain(*itertools.zip_longest(*shards)) if i] == ids_of(stream)
+
+
+@orders
+def test_a_shard_of_a_shard_is_a_shard(split: Split, make: Callable) -> None:
+    parts = [ids_of(make(split).shard(i, 3).shard(j, 2)) for i in range(3) for j in range(2)]
+    assert sorted(itertools.chain(*parts)) == sorted(ids_of(make(split)))
+
+
+@orders
+@pytest.mark.parametrize("shard", [(0, 1), (1, 2)])
+def test_after_a_restart_the_next_group_is_the_one_that_would_have_come(
+    split: Split, make: Callable, shard: tuple[int, int], ahead: int
+) -> None:
+    stream = make(split).prefetch(ahead).shard(*shard).repeat(2)
+    whole = read(stream)
+    for taken in range(len(whole) + 1):
+        iterator = iter(stream)
+        for group in itertools.islice(iterator, taken):
+            if taken % 2:
+                list(group.batches())
+        state = json.loads(json.dumps(iterator.state_dict()))
+        resumed = iter(make(split).shard(*shard).repeat(2))
+        resumed.load_state_dict(state)
+        assert resumed.state_dict() == state
+        assert read(resumed) == whole[taken:]
+        assert next(iterator, None) is None or taken < len(whole)
+
+
+def test_resuming_reads_nothing_of_what_came_before(split: Split, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    for stream in (split.stream(), split.shuffle(3)):
+        iterator = iter(stream.prefetch(0))
+        list(itertools.islice(iterator, 20))
+        resumed = iter(stream.prefetch(0))
+        resumed.load_state_dict(iterator.state_dict())
+        with counted_bytes(monkeypatch) as sizes:
+            read(resumed)
+        left = ids_of(stream)[20:]
+        assert 0 < sum(sizes) < 40_000
+        assert sum(sizes) <= sum(split.group(i).num_bytes + 16 * len(split.group(i)) for i in left) + 3 * 32 * 1024
+
+
+def counted_bytes(monkeypatch: pytest.MonkeyPatch) -> Any:
+    import contextlib
+
+    @contextlib.contextmanager
+    def count() -> Iterator[list[int]]:
+        sizes: list[int] = []
+        whole = LocalStore.read
+
+        def read_counted(self: LocalStore, path: str, offset: int = 0, length: int | None = None) -> bytes:
+            data = whole(self, path, offset, length)
+            sizes.append(len(data))
+            return data
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStore, "read", read_counted)
+            yield sizes
+
+    return count()
+
+
+@pytest.mark.parametrize("before", [1, 2, 3])
+@pytest.mark.parametrize("after", [1, 2, 5])
+@pytest.mark.parametrize("steps", [0, 1, 4])
+def test_the_number_of_shards_may_change_in_a_shuffled_epoch(split: Split, before: int, after: int, steps: int) -> None:
+    stream = split.shuffle(9).repeat(2)
+    iterators = [iter(stream.shard(i, before)) for i in range(before)]
+    taken = [[next(it).id for _ in range(steps)] for it in iterators]
+    assert [i for step in zip(*taken, strict=True) for i in step] == ids_of(split.shuffle(9))[: steps * before]
+    resumed = []
+    for index in range(after):
+        iterator = iter(stream.shard(index, after))
+        iterator.load_state_dict(iterators[index % before].state_dict())
+        resumed.append(iterator)
+    first_epoch = len(ids_of(split.shuffle(9))) - steps * before
+    here = [[next(it).id for _ in range(len(range(i, first_epoch, after)))] for i, it in enumerate(resumed)]
+    in_order = [i for i in itertools.chain(*itertools.zip_longest(*here)) if i]
+    assert in_order == ids_of(split.shuffle(9))[steps * before :]
+    rest = [i for i in itertools.chain(*itertools.zip_longest(*map(ids_of, resumed))) if i]
+    assert rest == ids_of(split.shuffle(9).epoch(1))
+
+
+def test_a_state_of_a_changed_count_goes_on_and_changes_again(split: Split) -> None:
+    order = ids_of(split.shuffle(9))
+    two = [iter(split.shuffle(9).shard(i, 2)) for i in range(2)]
+    found = [next(it).id for _ in range(3) for it in two]
+    three = [iter(split.shuffle(9).shard(i, 3)) for i in range(3)]
+    for it in three:
+        it.load_state_dict(two[0].state_dict())
+    found += [next(it).id for _ in range(2) for it in three]
+    one = iter(split.shuffle(9))
+    one.load_state_dict(three[2].state_dict())
+    assert found + ids_of(one) == order
+
+
+@pytest.mark.parametrize("make", [ORDERS["stored"], ORDERS["shuffled"]])
+def test_the_number_of_shards_may_change_between_epochs(split: Split, make: Callable) -> None:
+    stream = make(split).repeat(2)
+    iterators = [iter(stream.shard(i, 2)) for i in range(2)]
+    sizes = [len(ids_of(make(split).shard(i, 2))) for i in range(2)]
+    for it, size in zip(iterators, sizes, strict=True):
+        list(itertools.islice(it, size))
+    resumed = [iter(stream.shard(i, 3)) for i in range(3)]
+    for it in resumed:
+        it.load_state_dict(iterators[0].state_dict())
+    assert sorted(itertools.chain(*map(ids_of, resumed))) == sorted(ids_of(split))
+
+
+def test_stored_order_refuses_another_number_of_shards_in_mid_epoch(split: Split) -> None:
+    iterator = iter(split.shard(0, 2))
+    next(iterator)
+    with pytest.raises(UsageError, match=r"shard 0 of 2 in the middle of an epoch, this is shard 1 of 3; .* shuffle"):
+        iter(split.shard(1, 3)).load_state_dict(iterator.state_dict())
+
+
+@pytest.mark.parametrize(
+    "other", [ORDERS["stored"], lambda s: s.shuffle(4), ORDERS["filtered, shuffled"]], ids=["order", "seed", "filter"]
+)
+def test_a_state_of_another_stream_is_refused(split: Split, other: Callable) -> None:
+    state = iter(split.shuffle(3)).state_dict()
+    with pytest.raises(UsageError, match=r"the state is of the stream 'made@1\.0\.0 train shuffled by 3', this one is"):
+        iter(other(split)).load_state_dict(state)
+
+
+def test_selected_features_are_decoded_and_no_others(split: Split) -> None:
+    stream = split.select("n")
+    assert [list(e) for g in stream for e in g.examples()] == [["n"]] * split.num_examples
+    assert {e for g in split.select("text", "n") for b in g.batches() for e in b.schema.names} == {"n", "text"}
+    with pytest.raises(UnknownKeyError, match=r"made@1\.0\.0 has no feature 'm'; it has n, text"):
+        split.select("m")
+
+
+def test_unknown_ids_are_refused_before_anything_is_read(split: Split) -> None:
+    with pytest.raises(UnknownKeyError, match=r"no group 'x' \(and 1 more of the ids asked for\) in split train"):
+        split.filter(group_ids=["g01", "x", "y"])
+    with pytest.raises(UnknownKeyError, match="no group 'x' in split train"):
+        split.groups(["g01", "x"])
+
+
+def test_filters_add_up(split: Split) -> None:
+    stream = split.filter(min_examples=2, group_ids=["g00", "g01", "g02"])
+    stream = stream.filter(max_examples=9, group_ids=["g01", "g02"])
+    assert sorted(ids_of(stream)) == [i for i in (b"g01", b"g02") if 2 <= split.group(i).num_examples <= 9]
+
+
+@pytest.mark.parametrize(("index", "count"), [(2, 2), (-1, 2), (0, 0)])
+def test_a_shard_that_does_not_exist_is_refused(split: Split, index: int, count: int) -> None:
+    with pytest.raises(UsageError, match=f"shard {index} of {count} does not exist"):
+        split.shard(index, count)
+
+
+def test_many_ids_come_in_their_order_and_in_few_requests(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [f"g{i:02}" for i in (5, 2, 20, 11, 2)]
+    expected = [(i.encode(), list(split.group(i).examples())) for i in wanted]
+    with counted_bytes(monkeypatch) as sizes:
+        assert read(split.groups(wanted)) == expected
+    assert len(sizes) <= len(split.info.shards)
+
+
+def test_a_stream_that_is_left_leaves_no_thread(split: Split, ahead: int) -> None:
+    for stream in (split.shuffle(1), split.stream()):
+        for group in stream.prefetch(3):
+            list(group.batches())
+            break
+    ours = [thread for thread in threading.enumerate() if thread.name.startswith("groupstream")]
+    gc.collect()
+    for thread in ours:
+        thread.join(timeout=10)
+    assert not any(thread.is_alive() for thread in ours)
+
+
+def test_an_error_in_a_thread_ahead_comes_where_the_group_is_read(split: Split, ahead: int, tmp_path: Path) -> None:
+    names = ids_of(split)
+    place = split.group_table().to_pylist()[12]
+    path = tmp_path / "made" / "1.0.0" / split.info.shards[place["shard_index"]].path
+    content = bytearray(path.read_bytes())
+    content[place["offset_bytes"] + 20] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    read_whole: list[bytes] = []
+
+    def read_all() -> None:
+        for group in split.stream().prefetch(ahead):
+            list(group.examples())
+            read_whole.append(group.id)
+
+    with pytest.raises(CorruptError, match=rf"byte {place['offset_bytes']}: the CRC of the data of the record at \+0"):
+        read_all()
+    assert read_whole == names[: len(read_whole)]
+    assert 12 - 4 <= len(read_whole) <= 12
+
+
+def test_a_stream_travels_to_other_processes(split: Split) -> None:
+    for make in ORDERS.values():
+        stream = make(split).shard(1, 2)
+        assert read(pickle.loads(pickle.dumps(stream))) == read(stream)
+
+
+def test_chunks_hold_the_groups_in_order(split: Split, ahead: int) -> None:
+    found = []
+    for chunk in split.shuffle(5).prefetch(ahead).chunks():
+        blocks = list(chunk.blocks())
+        assert sum(b.num_rows for b in blocks) == chunk.bounds[-1] == chunk.rows.num_examples.sum()
+        assert chunk.is_large or [blocks[0]] == [chunk.examples]
+        found += chunk.rows.group_ids
+    assert found == ids_of(split.shuffle(5))
