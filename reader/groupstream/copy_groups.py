@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -86,33 +88,37 @@ def copy_groups(
         CorruptError: a shard is missing, or too short.
         OSError: the disk refuses a write.
     """
-    handles = [os.open(path, os.O_CREAT | os.O_RDWR, 0o644) for path in targets]
+    for path, size in zip(targets, places.shard_bytes.tolist(), strict=True):
+        with _opened(path) as handle:
+            allocate(handle, size)
 
     def copy(pieces: list[Piece]) -> None:
         start = pieces[0].source_offset
         data = read_range(store, shards[pieces[0].source_shard], start, pieces[-1].source_end - start)
-        for piece in pieces:
-            write_at(
-                handles[piece.target_shard],
-                data[piece.source_offset - start : piece.source_end - start],
-                piece.target_offset,
-            )
-            on_bytes(piece.length)
+        for target, together in itertools.groupby(pieces, lambda piece: piece.target_shard):
+            with _opened(targets[target]) as handle:
+                for piece in together:
+                    part = data[piece.source_offset - start : piece.source_end - start]
+                    write_at(handle, part, piece.target_offset)
+                    on_bytes(piece.length)
 
+    futures = [connections.submit(copy, together) for together in in_requests(pieces_of(rows, places))]
     try:
-        for handle, size in zip(handles, places.shard_bytes.tolist(), strict=True):
-            allocate(handle, size)
-        futures = [connections.submit(copy, together) for together in in_requests(pieces_of(rows, places))]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            for future in futures:
-                if not future.cancel():
-                    future.exception()  # waits: no thread may write once the files are closed
+        for future in futures:
+            future.result()
     finally:
-        for handle in handles:
-            os.close(handle)
+        for future in futures:
+            if not future.cancel():
+                future.exception()  # waits: no thread may write once the files are used, or removed
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def check_groups(shard: Path, rows: GroupRows, where: str) -> None:

@@ -99,7 +99,7 @@ class GroupsPull:
 
         Args:
             connections: range requests at once; each holds up to 8 MiB.
-            shard_bytes: about how large a new shard gets.
+            shard_bytes: about how large a new shard gets, with no more shards than the version has.
             free_bytes: tells how much room there is in a folder.
 
         Raises:
@@ -147,7 +147,7 @@ class GroupsPull:
         table = self.tables[name].combine_chunks()
         [batch] = table.to_batches()
         rows = rows_of_batch(batch, 0)
-        num_shards = max(1, -(-int(rows.length_bytes.sum()) // shard_bytes))
+        num_shards = min(-(-int(rows.length_bytes.sum()) // shard_bytes), len(self.manifest.splits[name].shards))
         first_words, _ = hash_words(hash_group_ids(rows.group_ids, self.manifest.seed))
         places = place_groups(rows.length_bytes, shard_of(first_words, num_shards), num_shards)
         paths = [staging / layout.shard_file(name, i, num_shards) for i in range(num_shards)]

@@ -101,7 +101,7 @@ def test_splits_are_added_to_those_that_are_there(two_splits: Path, tmp_path: Pa
 
 
 def test_a_split_that_is_not_there_is_named(two_splits: Path, cache: Path) -> None:
-    with pytest.raises(UnknownKeyError, match=r"wide@1.0.0 has no split 'tset'; it has test, train|has train, test"):
+    with pytest.raises(UnknownKeyError, match=r"wide@1.0.0 has no split 'tset'; it has test, train"):
         groupstream.pull("wide", str(two_splits), splits=["tset"])
     assert not cache.exists()
 
