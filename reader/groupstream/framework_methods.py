@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import jax
@@ -140,3 +140,28 @@ class FrameworkMethods:
         return to_torch(
             self._as_stream(), batch_size, by=by, drop_last=drop_last, pad_to=pad_to, decode_images=decode_images
         )
+
+    def to_tf(self, *, nested: bool = True, decode_images: bool = False) -> Any:
+        """A tf.data.Dataset. Iterating over it anew begins anew, with the first epoch of the stream.
+
+        Nested, an element is a group: `{"group_id": ..., "examples": a tf.data.Dataset}`, also if it is larger than
+        memory. Not nested, an element is an example with its `group_id`. An example is a dictionary, by feature:
+
+        - Numbers and tensors of the dtype of the feature; texts, bytes and encoded images as tf.string.
+        - Lists: a tensor of as many values; `batch()` makes a RaggedTensor of them.
+        - Optional features: also `<name>_is_there`, a bool. A missing value is 0, no bytes, an empty list.
+
+        All CRCs are checked, and Python runs once for each chunk of 8 MiB. Flattening a nested dataset, with
+        `flat_map(lambda group: group["examples"].batch(64))`, costs little; a loop in Python over the examples of a group
+        costs TensorFlow about 1 ms to begin. It calls back into this process, so it cannot be saved or sent elsewhere.
+
+        Args:
+            nested: whether elements are groups.
+            decode_images: encoded images become uint8[height, width, channels], missing ones 0 x 0 x 1.
+
+        Raises:
+            UsageError: TensorFlow is not installed, or a feature is named as what is added.
+        """
+        from groupstream.adapters.tf_data import to_tf
+
+        return to_tf(self._as_stream(), nested=nested, decode_images=decode_images)
