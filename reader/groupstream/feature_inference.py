@@ -25,7 +25,8 @@ def infer_features(records: Iterable[pa.LargeBinaryArray]) -> dict[str, Feature]
 
     The kind of a list gives the dtype: floats are float32 and integers int64; byte strings are text if all are UTF-8,
     else bytes, and bytes where there are no values at all. A feature is a list unless it holds exactly one value
-    wherever it is there, and optional if it is missing somewhere. A tensor cannot be told from a list, nor an image from bytes: where you know, say so yourself.
+    wherever it is there, and optional if it is missing somewhere. A tensor cannot be told from a list, nor an image
+    from bytes: where you know, say so yourself.
 
     Args:
         records: the examples, in batches of any size.
