@@ -46,7 +46,7 @@ def _split_json(name: str, info: SplitInfo) -> dict[str, Any]:
 def _feature_json(feature: Feature) -> dict[str, Any]:
     if feature.is_list:
         one = feature.model_copy(update={"shape": feature.tensor_shape})
-        inner = _tensor_json(one, encoding="none") if one.is_tensor else _feature_json(one)
+        inner = _plain_tensor_json(one) if one.is_tensor else _feature_json(one)
         return {
             "pythonClassName": f"{_MODULE}.sequence_feature.Sequence",
             "sequence": {"feature": inner, "length": "-1"},
@@ -66,11 +66,18 @@ def _feature_json(feature: Feature) -> dict[str, Any]:
     return _tensor_json(feature)
 
 
-def _tensor_json(feature: Feature, encoding: str | None = None) -> dict[str, Any]:
+def _plain_tensor_json(feature: Feature) -> dict[str, Any]:
+    """A tensor of a list of them: stored as numbers, not bytes, and never missing. A missing list reads as empty."""
+    found = _tensor_json(feature.model_copy(update={"optional": False}))
+    found["tensor"]["encoding"] = "none"
+    return found
+
+
+def _tensor_json(feature: Feature) -> dict[str, Any]:
     tensor: dict[str, Any] = {
         "shape": {"dimensions": [str(d) for d in feature.shape]},
         "dtype": "string" if feature.dtype in ("string", "bytes") else feature.dtype,
-        "encoding": encoding or ("bytes" if feature.is_tensor else "none"),
+        "encoding": "bytes" if feature.is_tensor else "none",
     }
     if feature.optional:
         tensor["optional"] = True
