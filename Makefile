@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 
-.PHONY: help setup demo test test-reader quick check format lock clean
+.PHONY: help setup demo test test-reader quick check docs format lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test-reader  run the tests of the light library, installed alone"
 	@echo "make quick   run the tests that take seconds"
 	@echo "make check   lint, types, import layers"
+	@echo "make docs    build the site of the documentation into site/"
 	@echo "make setup   make the environment for development (demo and test do it by themselves)"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
 	@echo "make clean   remove the environment and the demo's datasets"
@@ -60,6 +61,10 @@ check: $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: $(VENV)/dev
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+	@echo "open site/index.html"
+
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -68,4 +73,4 @@ lock: $(VENV)/created
 	@PATH=$(abspath $(BIN)):$$PATH scripts/lock
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo site

@@ -130,7 +130,7 @@ class GroupStream(FrameworkMethods):
             size: groups a cohort.
             seed: round k of one seed is always the same.
             sampling: `uniform`, `by_size` or `epochs` (without replacement until every group has come); see
-            `cohorts`.
+                `cohorts`.
 
         Raises:
             UsageError: size is larger than the number of groups.
