@@ -48,9 +48,8 @@ def make_cached_folder(folder: Path, make: Callable[[Path], None]) -> None:
 def has_sizes(folder: Path) -> bool:
     """Whether the folder is there and its files have their sizes. Reads checksums.json only."""
     try:
-        return all(
-            (folder / name).stat().st_size == file["size_bytes"] for name, file in read_checksums(folder).items()
-        )
+        files = read_checksums(folder)
+        return bool(files) and all((folder / n).stat().st_size == file["size_bytes"] for n, file in files.items())
     except (OSError, ValueError, TypeError, KeyError):
         return False
 
