@@ -111,7 +111,7 @@ def _at_url(url: str) -> Location:
     store = open_store(root)
     if not _is_published(store, folder):
         raise RefNotFoundError(
-            f"{url}: not a published version: it has no manifest.json. Give the folder of a version, "
-            f"such as {store.root}/text/1.0.0"
+            f"{url}: not a published version: it has no manifest.json. List what is published with: "
+            "groupstream ls --root URL"
         )
     return Location(store, folder)

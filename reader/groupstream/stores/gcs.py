@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from http.client import FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, UNAUTHORIZED
 from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from groupstream.stores.address import parse_address
 from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
+
+CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 
 _BLOCK_BYTES = 16 << 20  # of a file that is held in memory while it is uploaded
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between two answers
@@ -29,7 +32,7 @@ class GcsStore:
     def __init__(self, root: str, retry_seconds: float = 120.0) -> None:
         self._address = parse_address(root)
         self._retry_seconds = retry_seconds
-        self._bucket = PerProcess(functools.partial(_bucket, str(self._address), self._address.host))
+        self._bucket = PerProcess(functools.partial(_bucket, str(self._address), self._address.host), _close)
 
     @property
     def root(self) -> str:
@@ -84,9 +87,10 @@ class GcsStore:
 
         An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
         """
-        blob = self._blob(path)
         options = {"content_type": "application/octet-stream", "if_generation_match": 0, "checksum": "crc32c"}
         try:
+            blob = self._blob(path)
+            blob.chunk_size = _BLOCK_BYTES
             if isinstance(source, bytes):
                 blob.upload_from_string(source, **options, **self._patience())
             else:
@@ -98,7 +102,7 @@ class GcsStore:
         return True
 
     def _blob(self, path: str) -> Any:
-        return self._bucket().blob(self._address.key(path), chunk_size=_BLOCK_BYTES)
+        return self._bucket().blob(self._address.key(path))
 
     def _patience(self) -> dict[str, Any]:
         from google.cloud.storage.retry import DEFAULT_RETRY
@@ -139,10 +143,17 @@ def _bucket(root: str, name: str) -> Any:
     try:
         client = storage.Client(project=None)
     except DefaultCredentialsError:
+        if CREDENTIALS in os.environ:  # which names a file that is not there, or not right
+            raise
         client = storage.Client.create_anonymous_client()
+    client._bucket_metadata_cache = None  # it asks for the bucket in a thread of its own, only to label traces
     for scheme in ("http://", "https://"):
         client._http.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=NUM_CONNECTIONS))
     return client.bucket(name)
+
+
+def _close(bucket: Any) -> None:
+    bucket.client.close()
 
 
 def _failures() -> tuple[type[Exception], ...]:

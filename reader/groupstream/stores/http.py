@@ -34,7 +34,7 @@ class HttpStore:
     def __init__(self, root: str, attempts: int = ATTEMPTS) -> None:
         self._address = parse_address(root)
         self._attempts = attempts
-        self._session = PerProcess(functools.partial(_session, str(self._address), attempts))
+        self._session = PerProcess(functools.partial(_session, str(self._address), attempts), _close)
 
     @property
     def root(self) -> str:
@@ -113,6 +113,10 @@ def _session(root: str, attempts: int) -> Any:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=NUM_CONNECTIONS, max_retries=retries))
     return session
+
+
+def _close(session: Any) -> None:
+    session.close()
 
 
 def _explain(answer: Any) -> Failure:

@@ -42,7 +42,7 @@ class S3Store:
     def __init__(self, root: str, attempts: int = ATTEMPTS) -> None:
         self._address = parse_address(root)
         self._attempts = attempts
-        self._client = PerProcess(functools.partial(_client, str(self._address), attempts))
+        self._client = PerProcess(functools.partial(_client, str(self._address), attempts), _close)
 
     @property
     def root(self) -> str:
@@ -89,32 +89,32 @@ class S3Store:
         return sorted(name for name in found if not name.startswith("."))
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
-        """See `Store.put_if_absent`. A file of more than 16 MiB is sent in parts, four at once.
+        """See `Store.put_if_absent`. A file of more than 16 MiB is sent in parts, four at once, if none is there yet.
 
         An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
         """
         self._client()
         for attempt in itertools.count(1):
             try:
-                self._put(path, source)
+                return self._put(path, source)
             except _failures() as error:
                 if _code(error) in _EXISTS or (_code(error) == "NoSuchUpload" and self.size_bytes(path) is not None):
                     return False  # NoSuchUpload: the answer to the end of an upload was lost, and it was ended again
                 if _code(error) not in _BUSY or attempt == self._attempts:
                     raise self._explain(error).on_writing(f"{self.root}/{path}") from error
                 time.sleep(0.1 * 2**attempt)
-            else:
-                return True
         raise AssertionError  # the loop has no end of its own
 
-    def _put(self, path: str, source: bytes | Path) -> None:
+    def _put(self, path: str, source: bytes | Path) -> bool:
         place = self._place(path)
-        if isinstance(source, bytes):
-            self._client().put_object(**place, Body=source, IfNoneMatch="*")
-        elif (size := source.stat().st_size) > PART_BYTES:
+        if isinstance(source, Path) and (size := source.stat().st_size) > PART_BYTES:
+            if self.size_bytes(path) is not None:  # before so much is sent in vain
+                return False
             self._put_parts(place, source, size)
         else:
-            self._client().put_object(**place, Body=source.read_bytes(), IfNoneMatch="*")
+            content = source if isinstance(source, bytes) else source.read_bytes()
+            self._client().put_object(**place, Body=content, IfNoneMatch="*")
+        return True
 
     def _put_parts(self, place: dict[str, str], source: Path, size: int) -> None:
         client = self._client()
@@ -182,6 +182,10 @@ def _client(root: str, attempts: int) -> Any:
         signature_version=None if session.get_credentials() else UNSIGNED,
     )
     return session.client("s3", config=config)
+
+
+def _close(client: Any) -> None:
+    client.close()
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -16,6 +16,7 @@ class Fault(NamedTuple):
     kind: str  # refuse, cut or lose
     method: str | None  # of the request that it waits for; None: any
     status: int = 0
+    body: bytes = b""
 
 
 class Faults:
@@ -25,9 +26,9 @@ class Faults:
         self._waiting: deque[Fault] = deque()
         self._lock = threading.Lock()
 
-    def refuse(self, times: int = 1, status: int = 503, method: str | None = None) -> None:
+    def refuse(self, times: int = 1, status: int = 503, method: str | None = None, body: bytes = b"") -> None:
         """The next requests are answered with an error, and nothing is done."""
-        self._waiting.extend([Fault("refuse", method, status)] * times)
+        self._waiting.extend([Fault("refuse", method, status, body)] * times)
 
     def cut(self, times: int = 1, method: str | None = "GET") -> None:
         """The connection closes in the middle of the body of the next answers."""
@@ -129,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner.requests.append(Request(self.command, self.path, self.headers.get("Range")))
         fault = self.owner.faults.take(self.command)
         if fault and fault.kind == "refuse":
-            self._send(Reply(fault.status, b"told to fail"), cut=False)
+            self._send(Reply(fault.status, fault.body), cut=False)
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = self.owner.reply(self.command, self.path, headers, body)

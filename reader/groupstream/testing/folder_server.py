@@ -27,7 +27,7 @@ class FolderServer(FaultyServer):
 
     def __init__(self, folder: str | Path, ranges: bool = True) -> None:
         self._folder = Path(folder).resolve()
-        self._ranges = ranges
+        self.ranges = ranges
         self.denied: set[str] = set()  # paths, without the slash in front, that are answered with 403
         super().__init__()
 
@@ -41,4 +41,4 @@ class FolderServer(FaultyServer):
             return Reply(405, b"this server is only read")
         if not file.is_relative_to(self._folder) or not file.is_file():
             return Reply(404, b"no such file")
-        return cut_out(file.read_bytes(), headers.get("range") if self._ranges else None, {})
+        return cut_out(file.read_bytes(), headers.get("range") if self.ranges else None, {})

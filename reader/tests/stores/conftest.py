@@ -1,0 +1,97 @@
+"""Places to store things, of every kind. The servers are real HTTP: what fails here fails as on a network."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from groupstream.stores import GcsStore, HttpStore, LocalStore, S3Store, Store, open_store
+from groupstream.testing import FaultyServer, FolderServer, GcsServer, Proxy
+
+
+class Place:
+    """Somewhere to store things: a root, what stands behind it, and the variables that lead there."""
+
+    def __init__(self, kind: str, root: str, server: FaultyServer | None, environment: dict[str, str]) -> None:
+        self.kind = kind
+        self.root = root
+        self.server = server
+        self.environment = environment
+        self.folder: Path | None = None  # that a web server serves
+        self._writer: Store | None = None
+
+    def store(self, root: str | None = None) -> Store:
+        """As users get it, but for its patience."""
+        store = open_store(root or self.root)
+        if isinstance(store, GcsStore):
+            return GcsStore(store.root, retry_seconds=3)
+        return type(store)(store.root, attempts=3) if isinstance(store, S3Store | HttpStore) else store
+
+    def write(self, path: str, content: bytes) -> None:
+        """Puts an object there, also where the store itself only reads."""
+        if self._writer is None:
+            self._writer = self.store() if self.folder is None else LocalStore(self.folder)
+        assert self._writer.put_if_absent(path, content)
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    pytest.importorskip("boto3")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+def _local(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    return Place("local", str(tmp_path / "root"), None, {})
+
+
+def _gcs(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    pytest.importorskip("google.cloud.storage")
+    server = GcsServer("bucket", page_size=3)
+    return Place("gcs", "gs://bucket/some/prefix", server, {"STORAGE_EMULATOR_HOST": server.url})
+
+
+def _s3(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    boto3 = pytest.importorskip("boto3")
+    server = Proxy(request.getfixturevalue("moto_url"))
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    environment = {"AWS_ENDPOINT_URL": server.url, **dict(zip(names, ("key", "secret", "us-east-1"), strict=True))}
+    bucket = f"bucket-{random.Random(str(tmp_path)).getrandbits(64):x}"
+    boto3.session.Session("key", "secret", region_name="us-east-1").client("s3", endpoint_url=server.url).create_bucket(
+        Bucket=bucket
+    )
+    server.requests.clear()
+    return Place("s3", f"s3://{bucket}/some/prefix", server, environment)
+
+
+def _http(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    pytest.importorskip("requests")
+    server = FolderServer(tmp_path)
+    place = Place("http", f"{server.url}/some/prefix", server, {})
+    place.folder = tmp_path / "some" / "prefix"
+    return place
+
+
+_MAKERS = {"local": _local, "gcs": _gcs, "s3": _s3, "http": _http}
+
+
+@pytest.fixture(params=list(_MAKERS))
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """One of each kind, empty; `parametrize("place", [...], indirect=True)` takes some kinds only."""
+    place = _MAKERS[request.param](tmp_path, request)
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "GOOGLE_", "STORAGE_")):
+            monkeypatch.delenv(name)
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+    yield place
+    if place.server:
+        place.server.close()
