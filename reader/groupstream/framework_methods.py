@@ -152,8 +152,9 @@ class FrameworkMethods:
         - Optional features: also `<name>_is_there`, a bool. A missing value is 0, no bytes, an empty list.
 
         All CRCs are checked, and Python runs once for each chunk of 8 MiB. Flattening a nested dataset, with
-        `flat_map(lambda group: group["examples"].batch(64))`, costs little; a loop in Python over the examples of a group
-        costs TensorFlow about 1 ms to begin. It calls back into this process, so it cannot be saved or sent elsewhere.
+        `flat_map(lambda group: group["examples"].batch(64))`, costs little; a loop in Python over the examples of a
+        group costs TensorFlow about 1 ms to begin. It calls back into this process, so it cannot be saved or sent
+        elsewhere.
 
         Args:
             nested: whether elements are groups.

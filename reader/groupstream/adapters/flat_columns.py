@@ -10,19 +10,17 @@ import pyarrow as pa
 from groupstream.errors import UsageError
 from groupstream.features import Feature, Features
 
-IS_THERE = (
-    "_is_there"  # after the name of an optional feature: the name of the bool that says whether an example has it
-)
+IS_THERE = "_is_there"  # after the name of an optional feature: the bool that says whether an example has it
 
 
 class FlatColumn(NamedTuple):
     """The values of a feature in each example of a batch.
 
     Attributes:
-        values: [num_values, *tensor_shape], of the dtype of the feature; strings as objects of type `bytes`. One a row, or
-            those of all lists together. Where an optional value is missing: zero, no bytes, a tensor of zeros.
-        row_splits: int64[num_examples + 1], of lists only: list i holds values[row_splits[i]:row_splits[i + 1]], and none
-            where it is missing.
+        values: [num_values, *tensor_shape], of the dtype of the feature; strings as objects of type `bytes`. One a
+            row, or those of all lists together. Where an optional value is missing: zero, no bytes, a tensor of zeros.
+        row_splits: int64[num_examples + 1], of lists only: list i holds values[row_splits[i]:row_splits[i + 1]], and
+            none where it is missing.
         is_there: bool[num_examples], of optional features only.
     """
 

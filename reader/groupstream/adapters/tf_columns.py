@@ -48,7 +48,7 @@ class TfColumns:
         return examples.map(
             lambda example: {**example, **{name: self._pixels(example[name], formats[name]) for name in formats}},
             num_parallel_calls=num_parallel_calls,
-            deterministic=True,
+            deterministic=None if num_parallel_calls is None else True,
         )
 
     def _specs(self, feature: Feature) -> list[Any]:

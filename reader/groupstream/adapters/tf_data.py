@@ -1,7 +1,8 @@
 """A stream of groups as a tf.data.Dataset.
 
-Python runs once a chunk of 8 MiB, where the stream reads, checks and decodes it; the graph cuts it in groups and in examples. A
-group that is larger than a chunk is read a block at a time while its examples are asked for, so memory is bounded.
+Python runs once a chunk of 8 MiB, where the stream reads, checks and decodes it; the graph cuts it in groups and
+examples. A group that is larger than a chunk is read a block at a time while its examples are asked for, so memory is
+bounded.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ class _Pipeline:
         tf = self.tf
         ends = tf.cumsum(numbers[:, NUMBERS.index("num_examples")])
         starts = ends - numbers[:, NUMBERS.index("num_examples")]
-        held = tf.data.Dataset.from_tensor_slices((ids, starts, ends)).take(tf.where(is_large, tf.int64.min, -1))
+        held = tf.data.Dataset.from_tensor_slices((ids, starts, ends)).take(
+            tf.cast(is_large, tf.int64) - 1
+        )  # -1 is all
         named = tf.data.Dataset.from_tensor_slices((ids, numbers)).take(tf.cast(is_large, tf.int64))
         return held.map(
             lambda group_id, start, end: self._group(
