@@ -55,7 +55,7 @@ class FrameworkMethods:
         Without a `batch_size`, items are `(group_id, arrays)`, one a group, which is held whole. With one, items are
         dictionaries of so many examples across groups, with an array `group_id`. The arrays, by feature:
 
-        - Numbers: [num_examples]; tensors: [num_examples, *shape]; read-only views of what was decoded.
+        - Numbers: [num_examples]; tensors: [num_examples, *shape]; views of what was decoded, read-only, where they can be.
         - Texts and bytes, and ids of groups: object arrays of `str` and `bytes`, which all libraries know, unlike
           NumPy's StringDType.
         - Lists: a `Ragged`, which indexes like a list of arrays, and is two: `values` and `offsets`.

@@ -44,7 +44,7 @@ class Ragged(Sequence[np.ndarray]):
     @property
     def lengths(self) -> np.ndarray:
         """int64[num_lists]."""
-        return np.diff(self._offsets)
+        return self._offsets[1:] - self._offsets[:-1]
 
     def padded(self, width: int, fill: Any = 0) -> np.ndarray:
         """[num_lists, width]: each list, then `fill`. Longer lists are cut; `lengths` tells which."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -157,4 +158,6 @@ def _widths(features: Features, pad_to: PadTo) -> dict[str, int]:
 def _joined(parts: list[Any]) -> Any:
     if isinstance(parts[0], Ragged):
         return Ragged.joined(parts)
+    if isinstance(parts[0], list):
+        return [*itertools.chain.from_iterable(parts)]
     return pa.concat_arrays(parts) if isinstance(parts[0], pa.Array) else np.concatenate(parts)

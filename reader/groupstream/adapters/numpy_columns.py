@@ -75,7 +75,9 @@ def _fixed_width(column: pa.Array, dtype: np.dtype, length: int) -> np.ndarray:
     buffer = column.buffers()[1]
     if buffer is None or not buffer.size:
         return np.zeros(length, dtype)
-    return np.frombuffer(buffer, dtype, length, column.offset * dtype.itemsize)
+    numbers = np.frombuffer(buffer, dtype, length, column.offset * dtype.itemsize)
+    numbers.flags.writeable = False
+    return numbers
 
 
 def _bits(buffer: pa.Buffer | None, offset: int, length: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from groupstream.adapters import needed
 from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group
@@ -40,12 +41,20 @@ def to_torch(
 class TorchForm(NumpyForm):
     """Dictionaries of tensors, and of lists where there is no tensor: texts, bytes, lists of differing lengths."""
 
+    def block(self, examples: pa.RecordBatch, group_ids: list[bytes], counts: np.ndarray) -> dict[str, Any]:
+        """As in NumPy, but lists for arrays of objects."""
+        columns = super().block(examples, group_ids, counts)
+        return {name: _as_list_of_objects(column) for name, column in columns.items()}
+
     def join(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
         """One batch, as PyTorch has it."""
         return {name: _as_torch(column) for name, column in super().join(parts).items()}
 
 
-class TorchStream(torch.utils.data.IterableDataset):
+_IterableDataset: Any = torch.utils.data.IterableDataset
+
+
+class TorchStream(_IterableDataset):
     """A stream for `torch.utils.data.DataLoader(dataset, batch_size=None)` or torchdata's `StatefulDataLoader`.
 
     Each of W workers takes shard w of W of the stream. Processes of a distributed training are not workers: give each
@@ -115,11 +124,17 @@ class TorchIterator(Iterator[dict[str, Any]]):
         self._batches.load_state_dict(state)
 
 
-def _as_torch(column: np.ndarray | Ragged) -> Any:
+def _as_list_of_objects(column: Any) -> Any:
+    return column.tolist() if isinstance(column, np.ndarray) and column.dtype == object else column
+
+
+def _as_torch(column: np.ndarray | Ragged | list[Any]) -> Any:
+    if isinstance(column, list):
+        return column
     if isinstance(column, Ragged):
         return _lists(column)
-    if column.dtype == object:
-        return [_tensor(value) if isinstance(value, np.ndarray) else value for value in column.tolist()]
+    if column.dtype == object:  # images of several sizes
+        return [None if image is None else _tensor(image) for image in column]
     return _tensor(column)
 
 
