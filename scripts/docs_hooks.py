@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _MARKER = re.compile(r"^<!-- help: groupstream ?([a-z-]*) -->$", re.MULTILINE)
-_HELP_COLUMNS = 100
+_HELP_COLUMNS = 78  # what fits beside the two lists of contents
 
 
 def on_config(config: Any) -> Any:
@@ -35,4 +35,4 @@ def help_of(command: str) -> str:
     result = CliRunner().invoke(make_app(), [*command.split(), "--help"], prog_name=PROGRAM, catch_exceptions=False)
     if result.exit_code:
         raise ValueError(f"groupstream {command} --help ended with {result.exit_code}: {result.output}")
-    return "\n".join(line.rstrip() for line in result.output.strip("\n").splitlines())
+    return "\n".join(line.rstrip() for line in result.output.splitlines()).strip("\n")

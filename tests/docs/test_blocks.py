@@ -9,6 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("reader/README.md")])  # README.md has tests of its own
+NEEDED = {  # what a page shows and an environment may lack: PyTorch stands in requirements of its own
+    "docs/train/pytorch.md": ("torch", "torchdata"),
+    "docs/train/tensorflow.md": ("tensorflow",),
+    "docs/train/jax.md": ("jax",),
+    "docs/train/grain.md": ("grain",),
+    "docs/train/hugging-face.md": ("datasets",),
+}
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -22,9 +29,13 @@ def run_blocks(page: str, name: str) -> int:
     return len(blocks)
 
 
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")  # torchdata asks PyTorch for it
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in NEEDED.get(path.relative_to(ROOT).as_posix(), ()):
+        pytest.importorskip(module, reason=f"{path.name} shows {module}, which is not installed")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GROUPSTREAM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("GROUPSTREAM_ROOT", str(ROOT / "tests" / "golden" / "v1"))
     text = path.read_text(encoding="utf-8")
     assert run_blocks(text, str(path)) == text.count("```python")
@@ -32,6 +43,7 @@ def test_the_blocks_of_a_page_run(path: Path, tmp_path: Path, monkeypatch: pytes
 
 def test_the_pages_are_found() -> None:
     assert ROOT / "docs" / "format.md" in PAGES
+    assert {ROOT / page for page in NEEDED} <= set(PAGES)
 
 
 def test_a_block_that_fails_fails_with_its_line() -> None:

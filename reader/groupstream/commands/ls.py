@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def ls(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One dataset; default all.", autocompletion=complete_name)
+        str | None, typer.Argument(metavar="NAME", help="One dataset; default all.", autocompletion=complete_name)
     ] = None,
     root: Root = None,
     json: Json = False,
