@@ -38,9 +38,11 @@ def make_cached_folder(folder: Path, make: Callable[[Path], None]) -> None:
     while True:
         with locked_part(lock) as handle:
             if handle is not None:
-                if not is_whole(folder):  # another process may have made it since
-                    _make(folder, make)
-                sweep_part(lock)
+                try:
+                    if not is_whole(folder):  # another process may have made it since
+                        _make(folder, make)
+                finally:
+                    sweep_part(lock)
                 return
         time.sleep(_LOOK_AGAIN_SECONDS)
 

@@ -7,25 +7,22 @@ processes share and the system may drop from memory at any time. Such a copy tak
 
 from __future__ import annotations
 
-import json
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import google_crc32c
 import numpy as np
 import pyarrow as pa
 
 from groupstream.binary import byte_lengths, byte_offsets, data_of
 from groupstream.cache import cache_folder
+from groupstream.cached_folder import make_cached_folder
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
 from groupstream.group_rows import NUMBERS, GroupRows, numbers_of
 from groupstream.index_file import IndexFile
+from groupstream.part_file import reserve
 
 IN_MEMORY_GROUPS = 1 << 16  # about 6 MB; a larger split gets a copy in the cache
-_BLOCK_BYTES = 8 << 20
 _DTYPES = {"hash_high": np.uint64, "hash_low": np.uint64, "id_end": np.int64, **dict.fromkeys(NUMBERS, np.int64)}
 _IDS = "ids.bin"
 
@@ -79,11 +76,10 @@ def open_index(file: IndexFile, seed: int) -> GroupIndex:
     if file.num_rows <= IN_MEMORY_GROUPS:
         return _in_memory(file, seed)
     folder = cache_folder() / "indexes" / file.sha256
-    if not _is_whole(folder):
-        try:
-            _make_copy(file, folder)
-        except OSError:  # no room there, or no right to write
-            return _in_memory(file, seed)
+    try:
+        make_cached_folder(folder, lambda aside: _write_columns(file, aside))
+    except OSError:  # no room there, or no right to write
+        return _in_memory(file, seed)
     columns = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _DTYPES}
     size = (folder / _IDS).stat().st_size
     ids = np.memmap(folder / _IDS, np.uint8, "r") if size else np.zeros(0, np.uint8)
@@ -112,31 +108,8 @@ def _fill(columns: dict[str, Any], file: IndexFile) -> Iterator[pa.LargeBinaryAr
         yield ids
 
 
-def _make_copy(file: IndexFile, folder: Path) -> None:
-    """Makes the copy aside and moves it into place; of two processes that do so, one wins."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    aside = folder.with_name(f".{uuid.uuid4().hex}")
-    aside.mkdir()
-    try:
-        _write_columns(file, aside)
-        sums = {path.name: _crc_of(path) for path in sorted(aside.iterdir())}
-        (aside / "checksums.json").write_text(json.dumps(sums))
-        if folder.exists():  # damaged, or it would have been used
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            aside.rename(folder)
-        except OSError:
-            if not _is_whole(folder):
-                raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
 def _write_columns(file: IndexFile, folder: Path) -> None:
-    columns = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, (file.num_rows,))
-        for name, dtype in _DTYPES.items()
-    }
+    columns = {name: _new_column(folder / f"{name}.npy", dtype, file.num_rows) for name, dtype in _DTYPES.items()}
     with open(folder / _IDS, "wb") as ids_file:
         for ids in _fill(columns, file):
             ids_file.write(data_of(ids))
@@ -144,22 +117,9 @@ def _write_columns(file: IndexFile, folder: Path) -> None:
         column.flush()
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether a copy is there and every byte of it is as it was written."""
-    try:
-        sums = json.loads((folder / "checksums.json").read_text())
-        return all(_crc_of(folder / name) == crc for name, crc in sums.items())
-    except (OSError, ValueError):
-        return False
-
-
-def _crc_of(path: Path) -> str:
-    with open(path, "rb") as file:
-        return _crc_of_blocks(file)
-
-
-def _crc_of_blocks(file: IO[bytes]) -> str:
-    crc = google_crc32c.Checksum()
-    while block := file.read(_BLOCK_BYTES):
-        crc.update(block)
-    return str(crc.digest().hex())
+def _new_column(path: Path, dtype: Any, length: int) -> np.memmap:
+    """An array that is mapped to a file. Room is taken at once: who writes to a mapping dies where the disk is full."""
+    column: np.memmap = np.lib.format.open_memmap(path, "w+", dtype, (length,))
+    with open(path, "r+b") as file:
+        reserve(file.fileno(), path.stat().st_size)
+    return column

@@ -188,6 +188,15 @@ def allocate(handle: int, size_bytes: int) -> None:
         OSError: there is no room.
     """
     os.ftruncate(handle, 0)
+    reserve(handle, size_bytes)
+
+
+def reserve(handle: int, size_bytes: int) -> None:
+    """Takes room on the disk for a file of this size; its bytes stay what they are.
+
+    Raises:
+        OSError: there is no room.
+    """
     if not size_bytes:
         return
     try:

@@ -119,8 +119,7 @@ def folders_of(dataset: Dataset) -> list[Path]:
 
 
 def left_in(cache: Path) -> list[str]:
-    """The names in the cache, without the locks of those who work there."""
-    return sorted(path.name for path in (cache / "arrow").iterdir() if path.suffix != ".part")
+    return sorted(path.name for path in (cache / "arrow").iterdir())
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)
@@ -306,7 +305,9 @@ def test_a_kill_leaves_no_copy_and_the_next_makes_it(large: Path, cache: Path) -
             assert process.poll() is None
         process.kill()
     dataset = groupstream.open("made", str(large))
-    assert left_in(cache) == [f".{folder.name}.making" for folder in folders_of(dataset)]
+    assert [name for name in left_in(cache) if not name.startswith(".")] == []
+    with pytest.raises(UsageError, match="no whole Arrow copy"):
+        groupstream.open("made", str(large), arrow=True)
     shards, copy = both("made", large)
     assert content(copy) == content(shards)
     assert left_in(cache) == [folder.name for folder in folders_of(dataset)]
@@ -372,15 +373,19 @@ def test_damage_is_refused_and_mended(made: Path, name: str, harm: str) -> None:
     assert content(mended) == content(shards)
 
 
-def test_a_shard_with_a_wrong_byte_is_not_copied(golden_copy: Path, cache: Path) -> None:
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_shard_with_a_wrong_byte_is_not_copied(golden_copy: Path, cache: Path, which: int) -> None:
     dataset = groupstream.open("text", str(golden_copy))
-    path = golden_copy / "text" / "1.0.0" / dataset.manifest.splits["train"].shards[0].path
+    shards, folders = dataset.manifest.splits["train"].shards, arrow_folders(dataset.manifest, "train")
+    path = golden_copy / "text" / "1.0.0" / shards[which].path
     data = bytearray(path.read_bytes())
     data[-5] ^= 1
     path.write_bytes(data)
-    with pytest.raises(CorruptError, match=r"groupstream verify REF"):
-        plan_arrow_copy(dataset).run()
-    assert left_in(cache) == [] if (cache / "arrow").exists() else True
+    with pytest.raises(CorruptError, match=r"groupstream verify REF$"):
+        make_arrow_copy(dataset)
+    assert folders[which] is not None
+    assert not folders[which].exists()
+    assert [path for path in cache.rglob("*") if path.name.startswith(".")] == []
 
 
 def test_a_shard_of_another_version_is_not_copied(make_version: Callable[..., Path], cache: Path) -> None:
