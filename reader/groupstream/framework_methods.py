@@ -55,7 +55,8 @@ class FrameworkMethods:
         Without a `batch_size`, items are `(group_id, arrays)`, one a group, which is held whole. With one, items are
         dictionaries of so many examples across groups, with an array `group_id`. The arrays, by feature:
 
-        - Numbers: [num_examples]; tensors: [num_examples, *shape]; views of what was decoded, read-only, where they can be.
+        - Numbers: [num_examples]; tensors: [num_examples, *shape]; read-only views of what was decoded where
+          they can be.
         - Texts and bytes, and ids of groups: object arrays of `str` and `bytes`, which all libraries know, unlike
           NumPy's StringDType.
         - Lists: a `Ragged`, which indexes like a list of arrays, and is two: `values` and `offsets`.
@@ -166,3 +167,27 @@ class FrameworkMethods:
         from groupstream.adapters.tf_data import to_tf
 
         return to_tf(self._as_stream(), nested=nested, decode_images=decode_images)
+
+    def to_hf(self, *, streaming: bool = False, binary_ids: bool = False) -> Any:
+        """A Hugging Face `datasets.Dataset` of its examples, with a `group_id` column; or an IterableDataset.
+
+        A Dataset is mapped from an Arrow file in the cache, which is made the first time, in the order of the stream
+        and with bounded memory. An IterableDataset needs no file: its shards are stretches of the stream, so workers of
+        a DataLoader share them, and its `state_dict()` is exact; resuming reads at most one stretch, of about 64 MiB,
+        again.
+
+        Labels become ClassLabel, encoded images Image, tensors of 2 to 5 dimensions Array2D to Array5D, other tensors
+        lists of fixed length. Missing values are None.
+
+        Args:
+            streaming: whether it is an IterableDataset.
+            binary_ids: `group_id` is binary. By default it is a string, whatever the ids are, so that splits and
+                versions go together; an id that is not UTF-8 is an error then.
+
+        Raises:
+            UsageError: `datasets` is not installed, the stream has no end, or an id is not UTF-8.
+            PublishError: the cache cannot be written.
+        """
+        from groupstream.adapters.hf_dataset import to_hf
+
+        return to_hf(self._as_stream(), streaming=streaming, binary_ids=binary_ids)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from groupstream.adapters import needed
 from groupstream.adapters.flat_columns import flat_columns, refuse_double_names
+from groupstream.adapters.stretches import all_chunks
 from groupstream.adapters.tf_columns import TfColumns
 from groupstream.chunk import Chunk
 from groupstream.features import GROUP_ID
@@ -57,7 +58,7 @@ class _Pipeline:
         return self.columns.with_images(examples, tf.data.AUTOTUNE)
 
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]]:
-        for chunk in _all_chunks(self.stream):
+        for chunk in all_chunks(self.stream):
             ids = _ids(chunk.rows)
             for block in chunk.blocks():
                 counts = np.array([len(block)]) if chunk.is_large else chunk.rows.num_examples
@@ -72,7 +73,7 @@ class _Pipeline:
         return chunks.flat_map(self._groups_of)
 
     def _chunks(self) -> Iterator[tuple[bool, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]]:
-        for chunk in _all_chunks(self.stream):
+        for chunk in all_chunks(self.stream):
             examples = self.reader.decode(pa.array([], pa.large_binary())) if chunk.is_large else chunk.examples
             yield chunk.is_large, _ids(chunk.rows), _numbers(chunk.rows), self._arrays(examples)
 
@@ -117,13 +118,6 @@ class _Pipeline:
         options.experimental_optimization.apply_default_optimizations = False
         options.experimental_optimization.inject_prefetch = False
         return options
-
-
-def _all_chunks(stream: GroupStream) -> Iterator[Chunk]:
-    epoch = stream.first_epoch
-    while stream.has_epoch(epoch):
-        yield from stream.chunks(epoch=epoch)
-        epoch += 1
 
 
 def _ids(rows: GroupRows) -> np.ndarray:
