@@ -83,11 +83,13 @@ class _Seen:
 def _batches(records: Iterable[pa.LargeBinaryArray]) -> Iterator[pa.LargeBinaryArray]:
     """Small batches joined: what is done with one has a price of its own."""
     waiting: list[pa.LargeBinaryArray] = []
+    size = 0
     for batch in records:
         waiting.append(batch)
-        if sum(b.nbytes for b in waiting) >= _BATCH_BYTES:
+        size += batch.nbytes
+        if size >= _BATCH_BYTES:
             yield pa.concat_arrays(waiting)
-            waiting = []
+            waiting, size = [], 0
     if waiting:
         yield pa.concat_arrays(waiting)
 

@@ -66,8 +66,8 @@ def check(stream: GroupStream) -> None:
             i = int(too_large.argmax())
             raise UsageError(
                 f"group {rows.group_ids[i].decode(errors='backslashreplace')!r} takes up to {sizes[i]:,} bytes in one "
-                f"record, and Dataset Grouper can hold {MAX_GROUP_BYTES:,}; leave it out with filter(max_examples="
-                f"{rows.num_examples[i] - 1}), or choose format parquet"
+                f"record, and Dataset Grouper can hold {MAX_GROUP_BYTES:,}; choose format parquet, or leave out groups of "
+                f"{rows.num_examples[i]:,} examples with max_examples"
             )
 
 
