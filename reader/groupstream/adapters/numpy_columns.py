@@ -23,7 +23,7 @@ def numpy_column(column: pa.Array, feature: Feature) -> Column:
     """
     if feature.is_list:
         offsets = _fixed_width(column, np.dtype(np.int32), len(column) + 1)
-        return Ragged(_values(column.values, feature), offsets)
+        return Ragged(_values(column.values, feature), offsets.astype(np.int64))
     if feature.is_tensor:
         return _tensors(column, feature)
     return _without_missing(_values(column, feature), column)
