@@ -98,9 +98,11 @@ def test_a_kill_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
         wait_until_begun(process)
         process.send_signal(signal.SIGKILL)
     assert (tmp_path / ".x.making" / "a").exists()
+    (tmp_path / ".x.making" / "c").write_text("of an older program")
     assert not (tmp_path / "x").exists()
     make_cached_folder(tmp_path / "x", make)
     assert names_in(tmp_path) == ["log", "x"]
+    assert names_in(tmp_path / "x") == ["a", "b", CHECKSUMS]
 
 
 def test_of_two_processes_one_makes_it(tmp_path: Path) -> None:
