@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from groupstream.differences import Differences, by_stored_hash, by_unkeyed_hash, compare
+from groupstream.errors import CorruptError
 from groupstream.group_order import hash_group_ids
 
 Sizes = dict[bytes, tuple[int, int]]  # examples and bytes
@@ -95,6 +96,17 @@ def test_hashes_that_share_their_first_half_are_told_apart() -> None:
         ]
         found = compare(*parts)
         assert (found.kept, found.removed, found.added) == (1, 2, 1)
+
+
+def test_a_table_that_does_not_ascend_is_refused() -> None:
+    sizes = {b"%d" % i: (1, 1) for i in range(50)}
+    for rows in (7, 100):
+        [*parts] = batches(sizes, 0, rows)
+        assert len(list(by_stored_hash(parts))) == len(parts)
+        table = pa.Table.from_batches(parts)
+        for swapped in ([1, 0, *range(2, 50)], [*range(48), 49, 48], [*range(6), 7, 6, *range(8, 50)]):
+            with pytest.raises(CorruptError, match="do not ascend by their hashes"):
+                list(by_stored_hash(table.take(swapped).combine_chunks().to_batches(max_chunksize=rows)))
 
 
 def test_parts_are_taken_as_they_are_needed() -> None:
