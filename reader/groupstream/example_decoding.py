@@ -21,6 +21,7 @@ from groupstream.features import Feature, Features, arrow_schema
 
 _NUMBER_KINDS = {"float32": "float_list"}
 _FEW_RECORDS, _FEW_BYTES = 32, 1 << 15  # parsed in 30 to 200 us; a walk takes 350 us and more
+_MAX_ITEMS = (1 << 31) - 1  # of all lists of a column together
 _PARSED_TOGETHER = 512  # records that are parsed where one of them is irregular; all others are walked
 
 
@@ -73,8 +74,7 @@ def _array(name: str, column: RawColumn, feature: Feature) -> pa.Array:
     validity = None if column.is_there.all() else pa.py_buffer(_packed_bits(column.is_there))
     if feature.is_list:
         items, counts = _list_items(name, column, feature)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-        buffers = [validity, pa.py_buffer(offsets)]
+        buffers = [validity, pa.py_buffer(_list_offsets(name, counts))]
         return pa.Array.from_buffers(feature.arrow_type, len(column.counts), buffers, children=[items])
     wrong = column.counts != column.is_there
     if wrong.any():
@@ -97,6 +97,16 @@ def _list_items(name: str, column: RawColumn, feature: Feature) -> tuple[pa.Arra
     for length in reversed(feature.tensor_shape):
         items = pa.FixedSizeListArray.from_arrays(items, length)
     return items, column.counts // size
+
+
+def _list_offsets(name: str, counts: np.ndarray) -> np.ndarray:
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    if offsets[-1] > _MAX_ITEMS:
+        raise ExampleError(
+            f"feature {name!r} has {offsets[-1]:,} items in {len(counts):,} examples; a batch holds up to "
+            f"{_MAX_ITEMS:,}. Decode fewer examples at once"
+        )
+    return offsets.astype(np.int32)
 
 
 def _spread(column: RawColumn) -> pa.Array:

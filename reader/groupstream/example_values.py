@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from groupstream.binary import byte_lengths, data_of, gather
-from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans, only
+from groupstream.binary import data_of, gather
+from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans, only, read_varints
 
 _MAX_STEPS = 1 << 12  # a list of more byte strings is parsed instead: the walk takes one of each record a step
+_MAX_SHORT_VARINT = 8  # bytes: 56 bits
 _ITEM, _PACKED = 0x0A, 0x0A  # the field `value` of every list
 _LIST_TAGS = {"bytes_list": 0x0A, "float_list": 0x12, "int64_list": 0x1A}
 
@@ -83,27 +84,44 @@ def _read_byte_strings(
 def _read_floats(
     records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray
 ) -> tuple[pa.Array, np.ndarray]:
-    packed = _read_packed(records, positions, limits)
-    lengths = byte_lengths(packed)
+    starts, ends = _enter_packed(records, positions, limits)
+    lengths = ends - starts
     if (lengths % 4).any():
         raise IrregularError
+    packed = gather(records.buffers()[2], starts, ends)
     return pa.Array.from_buffers(pa.float32(), int(lengths.sum()) // 4, [None, data_of(packed)]), lengths // 4
 
 
 def _read_integers(
     records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray
 ) -> tuple[pa.Array, np.ndarray]:
-    packed = _read_packed(records, positions, limits)
+    starts, ends = _enter_packed(records, positions, limits)
+    numbers, counts = _one_varint_each(bytes_of(records), starts, ends) or _many_varints(records, starts, ends)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)]), counts
+
+
+def _one_varint_each(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The quick way for what most integers are: one in each record, and not negative, which takes ten bytes."""
+    if len(starts) == 0 or (ends - starts).max() > _MAX_SHORT_VARINT:
+        return None
+    try:
+        numbers, after = read_varints(data, starts)
+    except IndexError as error:  # the data ends within the last one
+        raise IrregularError from error
+    return (numbers, np.ones(len(starts), np.int64)) if np.array_equal(after, ends) else None
+
+
+def _many_varints(records: pa.LargeBinaryArray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    packed = gather(records.buffers()[2], starts, ends)
     data = np.frombuffer(data_of(packed), np.uint8)
     is_last = data < 0x80
-    list_ends = np.cumsum(byte_lengths(packed))
+    list_ends = np.cumsum(ends - starts)
     if not is_last[list_ends - 1].all():
         raise IrregularError
     last = np.flatnonzero(is_last)
     first = np.concatenate([[0], last[:-1] + 1])[: len(last)]
     numbers = _decode_varints(data, first, last - first + 1)
-    counts = np.diff(np.concatenate([[0], np.cumsum(is_last)[list_ends - 1]]))
-    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)]), counts
+    return numbers, np.diff(np.concatenate([[0], np.cumsum(is_last)[list_ends - 1]]))
 
 
 def _decode_varints(data: np.ndarray, first: np.ndarray, widths: np.ndarray) -> np.ndarray:
@@ -117,9 +135,11 @@ def _decode_varints(data: np.ndarray, first: np.ndarray, widths: np.ndarray) -> 
     return numbers
 
 
-def _read_packed(records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray) -> pa.LargeBinaryArray:
-    """The content of the packed field of each list; a list that is not packed is irregular."""
+def _enter_packed(
+    records: pa.LargeBinaryArray, positions: np.ndarray, limits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the content of the packed field of each list lies; a list that is not packed is irregular."""
     starts, ends = enter(bytes_of(records), positions, limits, _PACKED)
     if (ends != limits).any() or (starts == ends).any():
         raise IrregularError
-    return gather(records.buffers()[2], starts, ends)
+    return starts, ends

@@ -116,6 +116,7 @@ def rows_of(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     ]
 
 
+@settings(deadline=None)
 @given(batches())
 def test_decoding_gives_what_was_encoded(given_batch: tuple[pa.RecordBatch, dict[str, Feature]]) -> None:
     batch, named = given_batch
@@ -124,6 +125,7 @@ def test_decoding_gives_what_was_encoded(given_batch: tuple[pa.RecordBatch, dict
     assert rows_of(decoded) == rows_of(batch)
 
 
+@settings(deadline=None)
 @given(batches())
 def test_encoding_is_that_of_protobuf(given_batch: tuple[pa.RecordBatch, dict[str, Feature]]) -> None:
     batch, named = given_batch
@@ -133,6 +135,7 @@ def test_encoding_is_that_of_protobuf(given_batch: tuple[pa.RecordBatch, dict[st
         assert len(record) == message.ByteSize()  # protobuf leaves the order of features open
 
 
+@settings(deadline=None)
 @given(batches(), st.data())
 def test_encoding_a_slice_is_a_slice_of_the_encoding(
     given_batch: tuple[pa.RecordBatch, dict[str, Feature]], data: st.DataObject
@@ -144,6 +147,7 @@ def test_encoding_a_slice_is_a_slice_of_the_encoding(
     assert part.to_pylist() == whole.to_pylist()[start : start + length]
 
 
+@settings(deadline=None)
 @given(batches(), st.binary(max_size=300))
 def test_a_group_id_is_merged_into_a_record(
     given_batch: tuple[pa.RecordBatch, dict[str, Feature]], group_id: bytes
@@ -231,7 +235,7 @@ def test_a_list_of_tensors_is_a_flat_list_to_others() -> None:
     ]
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.lists(st.integers(), max_size=2)), max_size=3))
 def test_no_list_is_not_an_empty_list(values: list[list[int] | None]) -> None:
     values = [None if v is None else [i % 100 for i in v] for v in values]

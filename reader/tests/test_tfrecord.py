@@ -7,12 +7,12 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groupstream import CorruptError
 from groupstream.binary import data_of
-from groupstream.tfrecord import OVERHEAD_BYTES, frame_records, iter_record_blocks, unframe
+from groupstream.tfrecord import HEADER_BYTES, OVERHEAD_BYTES, find_frames, frame_records, iter_record_blocks, unframe
 
 # The records b"abc" and b"", written by TensorFlow 2.21.
 BY_TENSORFLOW = bytes.fromhex("0300000000000000b099490e6162636e57f121000000000000000029039807d8ea82a2")
@@ -44,6 +44,7 @@ def test_framing_is_that_of_tensorflow() -> None:
     assert unframe(BY_TENSORFLOW, "file").to_pylist() == [b"abc", b""]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=12), st.integers(1, 200))
 def test_records_come_back_whatever_the_size_of_a_block(records: list[bytes], block_bytes: int) -> None:
     assert read_all(framed(records), block_bytes) == records
@@ -78,6 +79,27 @@ def test_every_changed_bit_is_found(block_bytes: int) -> None:
             changed[position] ^= 1 << bit
             with pytest.raises(CorruptError, match=r"file.*\+\d"):
                 read_all(bytes(changed), block_bytes)
+
+
+def test_the_first_of_several_wrong_records_is_named() -> None:
+    data = bytearray(framed(SMALL))
+    first, second, third, _ = find_frames(bytes(data)).starts.tolist()
+    data[third] ^= 1
+    data[second] ^= 255  # the CRC of a record without a byte
+    with pytest.raises(CorruptError, match=rf"CRC of the data of the record at \+{second - HEADER_BYTES} "):
+        unframe(bytes(data), "file")
+    assert first == HEADER_BYTES
+
+
+@given(st.lists(st.binary(max_size=60), min_size=1, max_size=12), st.data())
+@settings(deadline=None)
+def test_records_that_changed_together_are_found(records: list[bytes], data: st.DataObject) -> None:
+    whole = bytearray(framed(records))
+    positions = data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=5, unique=True))
+    for position in positions:
+        whole[position] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(CorruptError):
+        unframe(bytes(whole), "file")
 
 
 @pytest.mark.parametrize("block_bytes", [1, 40, 8 << 20])
