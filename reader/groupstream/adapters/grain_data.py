@@ -109,11 +109,13 @@ class GroupSource:
         """The rows that pass, ascending: of the shard in stored order, of all shards if they are shuffled."""
         stream = self._stream
         total = stream.split.num_groups
-        rows = stream.selection.rows(stream.split.index) if stream.selection else _Range(0, total)
-        if stream.seed is not None:
-            return rows
-        start, stop = (total * i // stream.num_shards for i in (stream.shard_index, stream.shard_index + 1))
-        return rows[(rows >= start) & (rows < stop)] if stream.selection else _Range(start, stop)
+        start, stop = 0, total
+        if stream.seed is None:
+            start, stop = (total * i // stream.num_shards for i in (stream.shard_index, stream.shard_index + 1))
+        if not stream.selection:
+            return _Range(start, stop)
+        rows = stream.selection.rows(stream.split.index)
+        return rows[(rows >= start) & (rows < stop)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Travels to workers without what was looked up here."""
@@ -137,7 +139,7 @@ class _Range:
         return places + self._start
 
 
-class GrainStream(grain.IterDataset):
+class GrainStream(grain.IterDataset):  # type: ignore[name-defined]
     """What a stream yields, one item after the other. Of W workers of `mp_prefetch`, each reads one shard of W."""
 
     def __init__(
@@ -164,7 +166,7 @@ class GrainStream(grain.IterDataset):
         return f"GrainStream({self._stream!r})"
 
 
-class GrainIterator(grain.DatasetIterator):
+class GrainIterator(grain.DatasetIterator):  # type: ignore[name-defined]
     """Its states are those of `ExampleBatches`."""
 
     def __init__(self, batches: ExampleBatches, by_group: bool) -> None:

@@ -16,6 +16,8 @@ from groupstream.errors import UsageError
 from groupstream.features import Feature
 from groupstream.stream import GroupStream
 
+pytestmark = pytest.mark.integration  # TensorFlow alone takes 4 to 12 s to load
+
 FEATURES = {
     "flags": Feature(dtype="bool", shape=(None,), optional=True),
     "image": Feature(dtype="bytes", image_format="png", optional=True),
