@@ -28,6 +28,10 @@ class LocalStore:
             file.seek(offset)
             return file.read(-1 if length is None else length)
 
+    def local_path(self, path: str) -> Path | None:
+        """See `stored.HoldsFiles`."""
+        return self._root / path
+
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,20 +25,33 @@ class Place:
         self.server = server
         self.environment = environment
         self.folder: Path | None = None  # that a web server serves
-        self._writer: Store | None = None
+        self._stores: dict[str, Store] = {}
 
     def store(self, root: str | None = None) -> Store:
-        """As users get it, but for its patience."""
-        store = open_store(root or self.root)
-        if isinstance(store, GcsStore):
-            return GcsStore(store.root, retry_seconds=3)
-        return type(store)(store.root, attempts=3) if isinstance(store, S3Store | HttpStore) else store
+        """As users get it, but for its patience. One for each root, as a client is slow to make."""
+        root = root or self.root
+        if root not in self._stores:
+            store = open_store(root)
+            if isinstance(store, GcsStore):
+                store = GcsStore(store.root, retry_seconds=3)
+            elif isinstance(store, S3Store | HttpStore):
+                store = type(store)(store.root, attempts=3)
+            self._stores[root] = store
+        return self._stores[root]
 
     def write(self, path: str, content: bytes) -> None:
         """Puts an object there, also where the store itself only reads."""
-        if self._writer is None:
-            self._writer = self.store() if self.folder is None else LocalStore(self.folder)
-        assert self._writer.put_if_absent(path, content)
+        store = self.store() if self.folder is None else LocalStore(self.folder)
+        assert store.put_if_absent(path, content)
+
+    def close(self) -> None:
+        """Google's client lets go of some failed answers unread: their sockets are closed here, with no warning."""
+        self._stores.clear()
+        if self.server:
+            self.server.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -93,5 +108,4 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     for name, value in place.environment.items():
         monkeypatch.setenv(name, value)
     yield place
-    if place.server:
-        place.server.close()
+    place.close()

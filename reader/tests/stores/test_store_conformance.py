@@ -15,6 +15,9 @@ import pytest
 from groupstream import PublishError, StoreError, UsageError
 from groupstream.stores import Store
 
+# Google's client lets go of some failed answers unread.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 ACCESS_DENIED = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>no</Message></Error>'
 SIGN_IN = {"local": "", "gcs": "gcloud auth application-default login", "s3": "aws configure", "http": "~/.netrc"}
 
