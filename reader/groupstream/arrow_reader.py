@@ -36,13 +36,15 @@ class ArrowCopies:
         names: of those that are read, in their order; None for all.
     """
 
-    def __init__(
-        self, folders: Sequence[Path | None], features: Features, names: tuple[str, ...] | None = None
-    ) -> None:
+    def __init__(self, folders: Sequence[Path | None], features: Features, names: Sequence[str] | None = None) -> None:
         self._folders = folders
         self._features = features
         self._names = names
         self._opened: dict[int, ArrowShard] = {}
+
+    def select(self, names: Sequence[str]) -> ArrowCopies:
+        """Only these features, in this order."""
+        return ArrowCopies(self._folders, self._features, names)
 
     def shard(self, number: int) -> ArrowShard:
         """The copy of one shard.
