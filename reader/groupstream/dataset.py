@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -230,15 +229,14 @@ class Split(FrameworkMethods):
         """What reads its shards, and which features it decodes; default all."""
         paths = tuple(f"{self._location.folder}/{shard.path}" for shard in self.info.shards)
         chosen = self.features if features is None else self.features_named(features)
-        return ShardReader(self._location.store, paths, chosen, self._arrow_copies(features))
-
-    def _arrow_copies(self, features: Sequence[str] | None) -> ArrowCopies | None:
-        names = None if features is None else tuple(features)
-        return ArrowCopies(self._arrow_folders, self.features, names) if self._arrow else None
+        arrow = self._arrow_copies
+        if arrow is not None and features is not None:
+            arrow = arrow.select(features)
+        return ShardReader(self._location.store, paths, chosen, arrow)
 
     @functools.cached_property
-    def _arrow_folders(self) -> tuple[Path | None, ...]:
-        return arrow_folders(self._manifest, self.name)
+    def _arrow_copies(self) -> ArrowCopies | None:
+        return ArrowCopies(arrow_folders(self._manifest, self.name), self.features) if self._arrow else None
 
     @functools.cached_property
     def index_file(self) -> IndexFile:
