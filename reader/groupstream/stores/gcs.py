@@ -157,11 +157,13 @@ def _close(bucket: Any) -> None:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """All that the client raises where the object, the bucket or the network is at fault."""
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-    from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
-
+    """All that the client raises where the object, the bucket or the network is at fault. None without the library."""
+    try:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+    except ImportError:
+        return ()
     return GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, OSError  # OSError: also those of requests
 
 

@@ -46,6 +46,7 @@ class HttpStore:
         if length == 0:
             return b""
         wanted = {"Range": byte_range(offset, length)} if offset or length is not None else {}
+        self._session()  # says what is missing where requests is not installed
         try:
             return read_whole(lambda: self._body(path, wanted), _cuts(), self._attempts)
         except _cuts() as error:
