@@ -5,6 +5,7 @@ The platform adds its commands through the entry points `groupstream.commands`: 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import metadata
@@ -45,6 +46,9 @@ def _options(
 
 def main() -> None:
     """Runs the command: 0 done, 1 the data or the run is bad, 2 wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to fail
     app = make_app()
     known = {command.name for command in app.registered_commands}
     wanted = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)

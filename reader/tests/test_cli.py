@@ -135,6 +135,17 @@ def test_a_wrong_question_is_one_line_and_exit_code_2(
     assert done.stdout == ""
 
 
+def test_a_terminal_that_knows_ascii_only_is_shown_what_it_can_show(
+    golden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert "\\u0141ukasz" in run("groups", "text", root=golden).stdout
+    stats = run("stats", "text", root=golden)
+    assert (stats.returncode, stats.stderr) == (0, "")
+    assert "#####" in stats.stdout
+    assert stats.stdout.isascii()
+
+
 def test_wrong_usage_is_exit_code_2(golden: Path) -> None:
     for arguments in (
         ["info"],

@@ -82,7 +82,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
     console.print(Text(title, "bold"))
     console.print(_summary_table(found["sizes"]))
     console.print()
-    console.print(_histogram_table(found["histogram"], console.width))
+    console.print(_histogram_table(found["histogram"], console.width, "utf" in console.encoding.lower()))
     console.print()
 
 
@@ -119,7 +119,7 @@ _FIGURES: dict[str, Callable[[str, dict[str, Any]], str]] = {
 }
 
 
-def _histogram_table(histogram: dict[str, Any], width: int) -> Table:
+def _histogram_table(histogram: dict[str, Any], width: int, has_blocks: bool) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -135,7 +135,7 @@ def _histogram_table(histogram: dict[str, Any], width: int) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for b, row in zip(bins, rows, strict=True):
-        table.add_row(*row, Text(bar(b["num_groups"], most, bar_columns), "green"))
+        table.add_row(*row, Text(bar(b["num_groups"], most, bar_columns, has_blocks), "green"))
     return table
 
 
@@ -145,11 +145,13 @@ def _bounds(unit: str, b: dict[str, Any]) -> str:
     return f"{_amount(unit, b['least'])} - {_amount(unit, b['most'])}"
 
 
-def bar(count: int, most: int, columns: int) -> str:
-    """A bar in eighths of a character; whatever is not 0 can be seen.
+def bar(count: int, most: int, columns: int, has_blocks: bool = True) -> str:
+    """A bar in eighths of a character, or of # where there are none. Whatever is not 0 can be seen.
 
-    >>> bar(4, 8, 3), bar(1, 10**9, 3), bar(0, 8, 3)
-    ('█▌', '▏', '')
+    >>> bar(4, 8, 3), bar(1, 10**9, 3), bar(0, 8, 3), bar(4, 8, 3, has_blocks=False)
+    ('█▌', '▏', '', '##')
     """
+    if not has_blocks:
+        return "#" * -(-columns * count // most) if count else ""
     eighths = max(round(8 * columns * count / most), 1) if count else 0
     return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
