@@ -19,10 +19,11 @@ from groupstream.errors import UsageError
 from groupstream.features import Feature
 from groupstream.ragged import Ragged
 from groupstream.stream import GroupStream
+from groupstream.testing import FolderServer
 
 grain = pytest.importorskip("grain")
 
-NAMES = ["text", "tags", "digits"]
+NAMES = sorted(folder.name for folder in (Path(__file__).parents[3] / "tests" / "golden" / "v1").iterdir())
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +144,13 @@ def test_states_are_exact(golden: Path, arguments: dict[str, Any]) -> None:
         next(resumed)
         resumed.set_state(json.loads(json.dumps(items.get_state())))
         assert [plain(item) for item in resumed] == expected[num_taken:]
+
+
+def test_a_version_on_a_server(golden: Path) -> None:
+    with FolderServer(golden) as server:
+        stream = groupstream.open("text@1.0.0", server.url)["train"].shuffle(1)
+        assert [plain(item) for item in stream.to_grain()] == expected_of(stream_of(golden).shuffle(1))
+        assert len(list(stream.to_grain(streaming=True))) == len(stream.to_grain())
 
 
 def test_they_travel_small(golden: Path) -> None:

@@ -17,10 +17,11 @@ from groupstream import chunk
 from groupstream.errors import CorruptError, PublishError, UsageError
 from groupstream.features import Feature
 from groupstream.stream import GroupStream
+from groupstream.testing import FolderServer
 
 datasets = pytest.importorskip("datasets")
 
-NAMES = ["text", "tags", "digits"]
+NAMES = sorted(folder.name for folder in (Path(__file__).parents[3] / "tests" / "golden" / "v1").iterdir())
 FEATURES = {
     "bits": Feature(dtype="bool", shape=(2, 2), optional=True),
     "boxes": Feature(dtype="int64", shape=(None, 2)),
@@ -143,6 +144,15 @@ def test_a_group_larger_than_a_chunk(make_version: Any, monkeypatch: pytest.Monk
     assert any(kinds) and not all(kinds)
     assert stream.to_hf().to_list() == expected
     assert [e["volume"] for e in stream.to_hf(streaming=True)] == [e["volume"] for e in expected]
+
+
+def test_a_version_on_a_server(golden: Path) -> None:
+    expected = expected_of(stream_of(golden, "text").shuffle(1))
+    with FolderServer(golden) as server:
+        stream = groupstream.open("text@1.0.0", server.url)["train"].shuffle(1)
+        assert list(stream.to_hf(streaming=True)) == expected
+        dataset = stream.to_hf()
+    assert dataset.to_list() == expected
 
 
 def test_a_stream_resumes_exactly_and_travels(golden: Path) -> None:

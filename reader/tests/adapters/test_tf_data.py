@@ -15,6 +15,7 @@ from groupstream import chunk
 from groupstream.errors import UsageError
 from groupstream.features import Feature
 from groupstream.stream import GroupStream
+from groupstream.testing import FolderServer
 
 pytestmark = pytest.mark.integration  # TensorFlow alone takes 4 to 12 s to load
 
@@ -28,7 +29,7 @@ FEATURES = {
     "unsigned": Feature(dtype="uint32"),
     "words": Feature(dtype="string", shape=(None,)),
 }
-NAMES = ["text", "tags", "digits"]
+NAMES = sorted(folder.name for folder in (Path(__file__).parents[3] / "tests" / "golden" / "v1").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,12 @@ def test_a_group_larger_than_a_chunk_is_read_a_block_at_a_time(
     together = list(stream.to_tf().flat_map(lambda group: group["examples"]).as_numpy_iterator())
     assert_same([(b"", together)], [(b"", flat)])
     assert len(list(stream.to_tf(nested=False))) == len(flat)
+
+
+def test_a_version_on_a_server(tf: Any, golden: Path) -> None:
+    with FolderServer(golden) as server:
+        stream = groupstream.open("text@1.0.0", server.url)["train"].shuffle(1)
+        assert_same(found_in(stream.to_tf()), expected_of(stream_of(golden, "text").shuffle(1)))
 
 
 def test_it_can_be_iterated_twice_and_left_early(tf: Any, golden: Path) -> None:
