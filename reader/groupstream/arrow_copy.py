@@ -35,12 +35,12 @@ from groupstream.cache import cache_folder
 from groupstream.cached_folder import has_sizes, make_cached_folder
 from groupstream.chunk import Chunk, cut_in_chunks
 from groupstream.disk import free_bytes_in
-from groupstream.errors import CorruptError, PublishError, UnknownKeyError, UsageError
+from groupstream.errors import PublishError, UnknownKeyError, UsageError
 from groupstream.features import Features, arrow_schema
 from groupstream.group_rows import GroupRows
+from groupstream.hashed_store import HashedStore
 from groupstream.manifest import Manifest, Shard
 from groupstream.pull_files import OnBytes, one_at_a_time
-from groupstream.stores import Store
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset, Split
@@ -189,7 +189,7 @@ class _ShardCopy:
     def write(self, folder: Path) -> None:
         """Decodes the shard into files of this folder."""
         reader = self.split.reader()
-        hashed = _HashedStore(reader.store)
+        hashed = HashedStore(reader.store)
         chunks = cut_in_chunks(replace(reader, store=hashed), self._rows())
         with open(folder / EXAMPLES, "wb") as file:
             writer = _ExamplesWriter(file, reader.features)
@@ -255,42 +255,6 @@ def _with_crcs(path: Path, batches: list[tuple[int, int, int]]) -> np.ndarray:
             file.seek(start)
             rows.append((first_row, start, end, google_crc32c.value(file.read(end - start))))
     return np.array(rows, "<i8")
-
-
-class _HashedStore:
-    """A store of which one file is read from start to end, and hashed on the way; bytes read again count once."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._hash = hashlib.sha256()
-        self._hashed_bytes = 0
-
-    @property
-    def root(self) -> str:
-        """See `Store.root`."""
-        return self._store.root
-
-    def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
-        """See `Store.read`."""
-        data = self._store.read(path, offset, length)
-        new = memoryview(data)[self._hashed_bytes - offset :] if offset <= self._hashed_bytes else b""
-        self._hash.update(new)
-        self._hashed_bytes += len(new)
-        return data
-
-    def require(self, path: str, sha256: str) -> None:
-        """Refuses what is not the file that the manifest describes.
-
-        Raises:
-            CorruptError: its bytes are others.
-        """
-        if (found := self._hash.hexdigest()) != sha256:
-            raise CorruptError(
-                f"{self.root}/{path} has sha256 {found}, its manifest says {sha256}. Pull the version again"
-            )
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
 
 def _require_room(ref: str, folder: Path, needed: int, free_bytes: Callable[[Path], int]) -> None:

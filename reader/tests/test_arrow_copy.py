@@ -52,6 +52,16 @@ from groupstream.arrow_copy import make_arrow_copy
 print("begun", flush=True)
 make_arrow_copy(groupstream.open("made", sys.argv[1]))
 """
+LIGHT = """
+import sys, groupstream
+from groupstream.arrow_copy import make_arrow_copy
+make_arrow_copy(groupstream.open("made", sys.argv[1]))
+train = groupstream.open("made", sys.argv[1], arrow=True)["train"]
+for stream in (train, train.shuffle(1)):
+    assert sum(len(list(group.examples())) for group in stream) == 300
+    assert sum(len(chunk.examples) for chunk in stream.select("name").chunks()) == 300
+print("pandas" in sys.modules)
+"""
 MEMORY = """
 import sys, groupstream
 
@@ -210,6 +220,11 @@ def test_memory_does_not_grow_with_a_group(large: Path) -> None:
     read, grown = map(int, done.stdout.split())
     assert read > 20 << 20
     assert grown < 4 << 20
+
+
+def test_nothing_loads_pandas(made: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT, str(made)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_open_copies_hold_no_file_handles(made: Path) -> None:
