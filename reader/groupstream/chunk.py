@@ -129,22 +129,23 @@ def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], None], num_chunk
     if not num_chunks:
         yield from chunks
         return
-    with ThreadPoolExecutor(num_chunks, thread_name_prefix="groupstream") as pool:
-        waiting: deque[Chunk] = deque()
+    # Not a context: leaving one waits for its threads, and a stream may be dropped in any thread, even in one of these.
+    pool = ThreadPoolExecutor(num_chunks, thread_name_prefix="groupstream")
+    waiting: deque[Chunk] = deque()
 
-        def start() -> None:
-            for chunk in waiting:
-                if chunk.ahead is None and not chunk.is_large:
-                    chunk.ahead = pool.submit(work, chunk)
+    def start() -> None:
+        for chunk in waiting:
+            if chunk.ahead is None and not chunk.is_large:
+                chunk.ahead = pool.submit(work, chunk)
 
-        try:
-            while True:
-                while len(waiting) <= num_chunks and (chunk := next(chunks, None)) is not None:
-                    waiting.append(chunk)
-                if not waiting:
-                    return
-                current = waiting.popleft()
-                current.on_arrival = start
-                yield current
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        while True:
+            while len(waiting) <= num_chunks and (chunk := next(chunks, None)) is not None:
+                waiting.append(chunk)
+            if not waiting:
+                return
+            current = waiting.popleft()
+            current.on_arrival = start
+            yield current
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

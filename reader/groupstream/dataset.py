@@ -13,6 +13,7 @@ import pyarrow as pa
 from groupstream import layout
 from groupstream.arrow_copy import arrow_folders, require_arrow_copy
 from groupstream.arrow_reader import ArrowCopies
+from groupstream.cache import through_cache
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
 from groupstream.cohorts import Cohorts, Sampling
 from groupstream.errors import UnknownKeyError
@@ -26,7 +27,7 @@ from groupstream.manifest import Manifest, SplitInfo
 from groupstream.refs import Location, resolve
 from groupstream.selection import as_id
 from groupstream.shard_reader import ShardReader
-from groupstream.stored import read_stored
+from groupstream.stored import local_path, read_stored
 from groupstream.stream import GroupIterator, GroupStream
 
 
@@ -43,7 +44,7 @@ def open_dataset(ref: str | os.PathLike[str], root: str | None = None, *, arrow:
         UsageError: it has no Arrow copy.
         CorruptError: the manifest was changed, or is of a newer format.
     """
-    location = resolve(ref, root)
+    location = through_cache(resolve(ref, root))
     path = f"{location.folder}/{layout.MANIFEST}"
     manifest = Manifest.from_json(location.store.read(path), f"{location.store.root}/{path}")
     if arrow:
@@ -136,6 +137,11 @@ class Split(FrameworkMethods):
     def num_examples(self) -> int:
         """How many examples it has. No I/O."""
         return self.info.statistics.num_examples
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its first shard is a file of this machine. No I/O."""
+        return local_path(self._location.store, f"{self._location.folder}/{self.info.shards[0].path}") is not None
 
     def group_table(self, columns: list[str] | None = None) -> pa.Table:
         """One row per group in stored order: ids, sizes, places. Reads the index, never the data."""

@@ -7,21 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 
 from groupstream.errors import CorruptError
 from groupstream.example_decoding import decode_examples
 from groupstream.features import Feature
 from groupstream.group_rows import GroupRows
+from groupstream.ranges import read_ranges
 from groupstream.stored import read_stored
 from groupstream.stores import Store
 from groupstream.tfrecord import iter_record_blocks, unframe
 
 if TYPE_CHECKING:
     from groupstream.arrow_reader import ArrowCopies
-
-_GAP_BYTES = 32 << 10  # a gap between two groups that is read and thrown away: less than what a request costs
 
 
 @dataclass(frozen=True)
@@ -95,15 +93,7 @@ class ShardReader:
         follows = (rows.shard_index[1:] == rows.shard_index[:-1]) & (starts[1:] == ends[:-1])
         if follows.all():
             return self._read(int(rows.shard_index[0]), int(starts[0]), int(ends[-1]))
-        parts: list[bytes | memoryview] = [b""] * len(rows)
-        order = np.lexsort((starts, rows.shard_index))
-        apart = (np.diff(rows.shard_index[order]) != 0) | (starts[order][1:] - ends[order][:-1] > _GAP_BYTES)
-        for run in np.split(order, np.flatnonzero(apart) + 1):
-            first = int(starts[run[0]])
-            data = memoryview(self._read(int(rows.shard_index[run[0]]), first, int(ends[run].max())))
-            for row in run.tolist():
-                parts[row] = data[int(starts[row]) - first : int(ends[row]) - first]
-        return b"".join(parts)
+        return b"".join(read_ranges(self.store, self.paths, rows.shard_index, starts, lengths))
 
     def _read(self, shard_index: int, start: int, end: int) -> bytes:
         return read_stored(self.store, self.paths[shard_index], start, end - start)

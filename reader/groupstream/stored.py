@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from groupstream.errors import CorruptError
-from groupstream.stores import LocalStore, Store
+from groupstream.stores import Store
+
+
+@runtime_checkable
+class HoldsFiles(Protocol):
+    """A store that has some of its objects as files of this machine."""
+
+    def local_path(self, path: str) -> Path | None:
+        """The file, None where the object is elsewhere. The file need not exist."""
+        ...
+
+
+def local_path(store: Store, path: str) -> Path | None:
+    """The file of this machine, None where the object is elsewhere."""
+    return store.local_path(path) if isinstance(store, HoldsFiles) else None
 
 
 def read_stored(store: Store, path: str, offset: int = 0, length: int | None = None) -> bytes:
@@ -18,8 +33,3 @@ def read_stored(store: Store, path: str, offset: int = 0, length: int | None = N
         return store.read(path, offset, length)
     except FileNotFoundError as error:
         raise CorruptError(f"{store.root}/{path} is missing. Pull the version again") from error
-
-
-def local_path(store: Store, path: str) -> Path | None:
-    """The file on this machine, None where the store is elsewhere. It need not exist."""
-    return Path(store.root) / path if isinstance(store, LocalStore) else None

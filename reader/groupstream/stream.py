@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from groupstream.dataset import Split
 
 _BLOCK_ROWS = 1 << 12
+_REMOTE_CHUNKS_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class GroupStream(FrameworkMethods):
         shard_index, num_shards: which part of the stream.
         first_epoch: shuffled epochs differ from each other by this number.
         num_epochs: how many follow each other; None for no end.
-        num_chunks_ahead: how many chunks of 8 MiB are read and decoded ahead, each in a thread of its own.
+        num_chunks_ahead: see `prefetch`.
     """
 
     split: Split
@@ -66,7 +67,7 @@ class GroupStream(FrameworkMethods):
     num_shards: int = 1
     first_epoch: int = 0
     num_epochs: int | None = 1
-    num_chunks_ahead: int = field(default=1, compare=False)
+    num_chunks_ahead: int | None = field(default=None, compare=False)
 
     def filter(
         self,
@@ -94,20 +95,25 @@ class GroupStream(FrameworkMethods):
         """In a random order of all groups, another one each epoch, with O(1) memory a group.
 
         The first time a split of more than 65,536 groups is shuffled, its index is copied to the cache in a form for
-        random
-        access: about 0.5 s a million groups.
+        random access:
+        about 0.5 s a million groups.
         """
         return replace(self, seed=int(seed))
 
     def shard(self, index: int, count: int) -> GroupStream:
-        """Part `index` of `count`; the parts are disjoint and together complete. A shard of a shard is one too.
+        """Part `index` of `count`; the parts are disjoint and together complete.
+
+        A shard may be cut in shards again, as the workers of a host do. Shuffle first, shard then: so the shards of
+        a shard are together that shard.
 
         Raises:
             UsageError: index is not in range(count).
         """
         if not 0 <= index < count:
             raise UsageError(f"shard {index} of {count} does not exist; shards are numbered from 0 to {count - 1}")
-        return replace(self, shard_index=self.shard_index * count + index, num_shards=self.num_shards * count)
+        here = self.shard_index
+        inner = here * count + index if self.seed is None else here + index * self.num_shards
+        return replace(self, shard_index=inner, num_shards=self.num_shards * count)
 
     def repeat(self, num_epochs: int | None = None) -> GroupStream:
         """So many epochs after each other, or without end."""
@@ -120,7 +126,10 @@ class GroupStream(FrameworkMethods):
         return replace(self, first_epoch=int(number))
 
     def prefetch(self, num_chunks: int) -> GroupStream:
-        """Reads and decodes so many chunks of 8 MiB ahead; memory grows by about twice that each. 0 for none."""
+        """Reads and decodes so many chunks of 8 MiB ahead, each in a thread; memory grows by about twice that each.
+
+        Without this it is 1 where the files are local, and 4 where each chunk is a request that takes its time.
+        """
         return replace(self, num_chunks_ahead=max(0, int(num_chunks)))
 
     def cohorts(self, size: int, seed: int, sampling: Sampling = "uniform") -> Cohorts:
@@ -162,7 +171,14 @@ class GroupStream(FrameworkMethods):
         epoch = self.first_epoch if epoch is None else epoch
         blocks = self._stored_rows(at) if self.seed is None else self._shuffled_rows(epoch, at)
         chunks = cut_in_chunks(self.split.reader(self.features), blocks)
-        return work_ahead(chunks, Chunk.decode if decode else Chunk.read, self.num_chunks_ahead)
+        return work_ahead(chunks, Chunk.decode if decode else Chunk.read, self.chunks_ahead)
+
+    @property
+    def chunks_ahead(self) -> int:
+        """How many chunks are read ahead: what `prefetch` says, or what suits where the data lies."""
+        if self.num_chunks_ahead is not None:
+            return self.num_chunks_ahead
+        return 1 if self.split.is_local else _REMOTE_CHUNKS_AHEAD
 
     def _stored_rows(self, at: Position) -> Iterator[GroupRows]:
         total = self.split.num_groups

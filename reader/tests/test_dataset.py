@@ -108,7 +108,7 @@ def test_a_large_group_comes_in_several_batches(make_version: Any) -> None:
     group = groupstream.open("made", str(root))["train"].group("large")
     sizes = [batch.num_rows for batch in group.batches()]
     assert sum(sizes) == 20
-    assert len(sizes) == 3
+    assert len(sizes) > 2
     assert [e["x"][0] for e in group.examples()] == list(range(20))
 
 

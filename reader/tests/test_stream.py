@@ -112,8 +112,9 @@ def test_shards_are_disjoint_and_complete(split: Split, make: Callable, count: i
 
 @orders
 def test_a_shard_of_a_shard_is_a_shard(split: Split, make: Callable) -> None:
-    parts = [ids_of(make(split).shard(i, 3).shard(j, 2)) for i in range(3) for j in range(2)]
-    assert sorted(itertools.chain(*parts)) == sorted(ids_of(make(split)))
+    for i in range(3):
+        parts = [ids_of(make(split).shard(i, 3).shard(j, 2)) for j in range(2)]
+        assert sorted(itertools.chain(*parts)) == sorted(ids_of(make(split).shard(i, 3)))
 
 
 @orders
