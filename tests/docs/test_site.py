@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +34,15 @@ def script(name: str) -> ModuleType:
 @pytest.mark.parametrize("name", groupstream.__all__)
 def test_the_reference_has_every_public_name(name: str) -> None:
     assert f"::: groupstream.{name}" in (DOCS / "reference.md").read_text().splitlines()
+
+
+def test_the_page_on_installing_has_every_extra_with_what_it_brings() -> None:
+    extras = tomllib.loads((ROOT / "reader" / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    brought = re.findall(r"^\| `groupstream\[(\w+)\]` \| (\S+) \|", (DOCS / "install.md").read_text(), re.MULTILINE)
+    assert [(extra, name.lower()) for extra, name in brought] == [
+        (extra, re.split("[<>=]", requirement)[0].replace("torch", "pytorch"))
+        for extra, [requirement] in extras.items()
+    ]
 
 
 def test_the_page_of_the_command_line_has_every_command_once() -> None:
