@@ -128,6 +128,24 @@ def test_a_large_object_is_written_once_and_stays(place, tmp_path: Path) -> None
     assert place.store().read("x") == b"first"
 
 
+@only("gcs", "s3")
+def test_an_object_that_appears_during_a_large_upload_stays(place, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(bytes(20 << 20))
+    place.write("other", b"")
+    pass_on, begun = place.server.reply, []
+
+    def reply(method: str, path: str, headers: dict[str, str], body: bytes) -> object:
+        if "upload_id=" in path.lower().replace("uploadid", "upload_id") and not begun:
+            begun.append(path)
+            place.write("x", b"of another")
+        return pass_on(method, path, headers, body)
+
+    place.server.reply = reply
+    assert not place.store().put_if_absent("x", tmp_path / "source")
+    assert begun
+    assert place.store().read("x") == b"of another"
+
+
 @only("local", "gcs")  # moto looks first and writes then; S3 itself promises it
 @pytest.mark.parametrize("size", [100_000, 17 << 20])
 def test_of_many_that_write_at_once_exactly_one_does(place, tmp_path: Path, size: int) -> None:
