@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _DONE = b"\1"
+_SWEEPS = 100  # in a row that one process may lose against
 
 
 class PartFile:
@@ -127,11 +128,7 @@ def _try_lock(path: Path) -> int | None:
     The lock goes with the process, however it ends.
     """
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
-        except FileNotFoundError:  # another process swept the folder this moment
-            continue
+        handle = _opened(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_still(path, handle):
@@ -143,6 +140,16 @@ def _try_lock(path: Path) -> int | None:
             os.close(handle)
             raise
         os.close(handle)
+
+
+def _opened(path: Path) -> int:
+    """Opens a file to write, in a folder that other processes may sweep away at any moment."""
+    for _ in range(_SWEEPS):
+        with contextlib.suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
 
 
 def bytes_there(path: Path, size_bytes: int, block_bytes: int) -> int:

@@ -167,7 +167,6 @@ class Pull:
         for folder in sorted(inner | {self.staging}, key=lambda path: -len(path.parts)):
             remove_if_empty(folder)
         sweep_forgotten(self.staging.parent)
-        remove_if_empty(self.staging.parent)
 
 
 class _Downloads:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +33,7 @@ from groupstream.group_rows import GroupRows, rows_of_batch
 from groupstream.group_table import SCHEMA, statistics_of, write_group_table
 from groupstream.index_file import IndexFile
 from groupstream.manifest import FORMAT_VERSION, Counts, Manifest, Shard, SplitInfo, canonical_json
-from groupstream.part_file import locked_part
+from groupstream.part_file import locked_part, sweep_part
 from groupstream.pull_files import CONNECTIONS, OnBytes, one_at_a_time
 from groupstream.pulling import folder_of, known_splits, read_manifest
 from groupstream.refs import Location
@@ -44,6 +43,7 @@ from groupstream.tfds_metadata import dataset_info_json, features_json
 SHARD_BYTES = 1 << 30  # about how large a new shard gets
 NOT_ASKED_FOR = "not_asked_for"  # the reason in the counts
 _SHOWN_IDS = 5
+_LOCK = "lock"
 _LOOK_AGAIN_SECONDS = 0.1
 
 
@@ -196,13 +196,15 @@ class GroupsPull:
         """A folder that is ours alone as long as the block runs, and is gone then."""
         folder = self.root / layout.STAGING / f"groups-{self.digest[:16]}"
         while True:
-            with locked_part(folder / "lock") as handle:
+            with locked_part(folder / _LOCK) as handle:
                 if handle is not None:
+                    _empty(folder)  # of a pull that was killed: its files may be those of the version already
                     try:
                         yield folder
                     finally:
-                        shutil.rmtree(folder, ignore_errors=True)
-                        remove_if_empty(folder.parent)
+                        _empty(folder)
+                        sweep_part(folder / _LOCK)  # last: then another process may begin in the folder
+                        remove_if_empty(folder)
                     return
             time.sleep(_LOOK_AGAIN_SECONDS)
 
@@ -267,6 +269,13 @@ def _digest(manifest_sha256: str, splits: list[str], group_ids: list[bytes]) -> 
     ids = hashlib.sha256(b"".join(b"%d:%s" % (len(group_id), group_id) for group_id in group_ids)).hexdigest()
     asked = {"format": FORMAT_VERSION, "groups_of": manifest_sha256, "splits": splits, "group_ids": ids}
     return hashlib.sha256(canonical_json(asked)).hexdigest()
+
+
+def _empty(folder: Path) -> None:
+    """Removes all files but the lock."""
+    for path in folder.iterdir():
+        if not path.name.startswith(_LOCK):
+            path.unlink()
 
 
 def _twice(bring: Callable[[], None]) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +78,30 @@ def test_one_at_a_time_has_a_part(tmp_path: Path) -> None:
             assert second is None
     with locked_part(path) as third:
         assert third is not None
+
+
+RACE = """
+import os, sys
+from pathlib import Path
+from groupstream.part_file import locked_part
+
+path = Path(sys.argv[1])
+part = Path(f"{path}.part")
+rivals = [part.unlink]
+
+def just_before_the_lock(event, arguments):
+    if event == "fcntl.flock" and rivals:
+        rivals.pop()()
+
+sys.addaudithook(just_before_the_lock)
+with locked_part(path) as handle:
+    assert os.path.samestat(os.fstat(handle), part.stat())
+assert not rivals
+"""
+
+
+def test_a_part_that_is_finished_just_before_it_is_locked_is_made_anew(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", RACE, str(tmp_path / "file")], check=True)
 
 
 def test_a_lock_is_on_the_file_that_has_the_name(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.testing import ReadLog, WrappedStore
 
-root, to, log, event, number, connections, what = sys.argv[1:]
+root, to, log, event, number, connections, what, gate = sys.argv[1:]
 counted, lock = 0, threading.Lock()
 
 def happens(name, arguments=()):
@@ -45,7 +46,7 @@ def happens(name, arguments=()):
 
 def change(path, offset, data):
     if not path.endswith("manifest.json"):
-        time.sleep(0.001)
+        time.sleep(0.003)
         happens("read")
     return ReadLog(Path(log)).note(path, offset, data)
 
@@ -54,6 +55,9 @@ if what == "groups":
     planned, options = plan_groups(location, [b"g%d" % n for n in range(20)], None, to), {}
 else:
     planned, options = plan_pull(location, None, to), {"block_bytes": 4096}
+(Path(gate) / str(os.getpid())).touch()
+while not (Path(gate) / "open").exists():
+    time.sleep(0.001)
 sys.addaudithook(happens)
 planned.run(lambda count: happens("block"), connections=int(connections), **options)
 """
@@ -68,16 +72,26 @@ class Puller:
         self.log = ReadLog(folder / "log")
         self.log_file = folder / "log"
         self.what = what
+        self.gate = folder / "gate"
+        self.gate.mkdir()
 
     def start(self, event: str = "never", number: int = 0, connections: int = 1) -> subprocess.Popen[bytes]:
-        arguments = [self.root, self.to, self.log_file, event, number, connections, self.what]
+        """Starts one, which waits at the gate."""
+        arguments = [self.root, self.to, self.log_file, event, number, connections, self.what, self.gate]
         return subprocess.Popen([sys.executable, "-c", PULL, *map(str, arguments)], stderr=subprocess.PIPE)
 
     def run(self, event: str = "never", number: int = 0, connections: int = 1) -> None:
         """Runs one to its end, which is the kill if one was asked for."""
         process = self.start(event, number, connections)
+        self.open_gate(process)
         _, errors = process.communicate()
         assert process.returncode == (0 if event == "never" else -signal.SIGKILL), errors.decode()
+
+    def open_gate(self, *processes: subprocess.Popen[bytes]) -> None:
+        """Lets them go on once all are there, so that they are at work at the same time."""
+        while len(list(self.gate.iterdir())) < len(processes) and all(p.poll() is None for p in processes):
+            time.sleep(0.001)
+        (self.gate / "open").touch()
 
     def finish(self) -> None:
         """Runs one to its end in this process, which is faster."""
@@ -110,8 +124,8 @@ class Puller:
 
     def assert_swept(self) -> None:
         """Nothing is left in the staging area but the file of a put that was killed; that goes after a day."""
-        left = [p for p in self.to.rglob("*") if ".staging" in p.parts[len(self.to.parts) :]]
-        assert [p.name[:4] for p in left if p.is_file()] in ([], ["put-"])
+        assert sorted(p.name for p in self.to.iterdir()) == [".staging", "wide"]
+        assert [p.name[:4] for p in (self.to / ".staging").iterdir()] in ([], ["put-"])
 
 
 @pytest.fixture
@@ -172,6 +186,7 @@ def test_a_kill_loses_only_the_blocks_under_way(puller: Puller, event: str, numb
 
 def test_several_processes_bring_each_byte_once(puller: Puller) -> None:
     processes = [puller.start(connections=2) for _ in range(3)]
+    puller.open_gate(*processes)
     for process in processes:
         _, errors = process.communicate()
         assert process.returncode == 0, errors.decode()
@@ -181,6 +196,7 @@ def test_several_processes_bring_each_byte_once(puller: Puller) -> None:
 
 def test_who_waits_goes_on_for_one_that_is_killed(puller: Puller) -> None:
     dies, lives = puller.start("block", 10), puller.start()
+    puller.open_gate(dies, lives)
     for process in (dies, lives):
         process.communicate()
     assert lives.returncode == 0
@@ -203,10 +219,11 @@ def test_killed_groups_leave_nothing_broken(two_splits: Path, tmp_path: Path, ev
 
 def test_several_processes_bring_groups_once(two_splits: Path, tmp_path: Path) -> None:
     puller = Puller(two_splits, tmp_path, "groups")
+    (tmp_path / "alone").mkdir()
     alone = Puller(two_splits, tmp_path / "alone", "groups")
-    alone.log_file.parent.mkdir()
     alone.run()
     processes = [puller.start() for _ in range(3)]
+    puller.open_gate(*processes)
     for process in processes:
         _, errors = process.communicate()
         assert process.returncode == 0, errors.decode()
