@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from groupstream import Feature
+from groupstream import Feature, Manifest
 
 TEXT, NUMBER = Feature(dtype="string"), Feature(dtype="int64")
 
@@ -96,3 +96,23 @@ def test_versions_of_other_datasets_can_be_compared(shown: Any, golden: Path) ->
     found = json.loads(shown("diff", "tags", str(golden / "text" / "1.0.0"), "--json"))
     assert (found["before"], found["after"]) == ("tags@1.0.0", "text@1.0.0")
     assert found["splits"]["train"]["groups"]["removed"] > 0
+
+
+def with_other_splits(root: Path, name: str, splits: dict[str, str]) -> None:
+    """Gives a version these splits, each under the name of one that it has."""
+    path = root / name / "1.0.0" / "manifest.json"
+    manifest = Manifest.from_json(path.read_bytes(), str(path))
+    changed = manifest.model_copy(update={"splits": {new: manifest.splits[old] for new, old in splits.items()}})
+    path.write_bytes(changed.to_json())
+
+
+def test_splits_that_only_one_version_has_are_named(golden_copy: Path, shown: Any) -> None:
+    with_other_splits(golden_copy, "text", {"train": "train", "test": "train"})
+    root = ["--root", str(golden_copy)]
+    found = json.loads(shown("diff", "tags", "text", *root, "--json"))
+    assert (found["splits"]["test"]["before"], found["differ"]) == (None, True)
+    assert "split test only after: 8 groups" in shown("diff", "tags", "text", *root)
+    assert "split test only before: 8 groups" in shown("diff", "text", "tags", *root)
+    assert [s["split"] for s in json.loads(shown("stats", "text", *root, "--json"))] == ["test", "train"]
+    assert [s["split"] for s in json.loads(shown("stats", "text", "--split", "test", *root, "--json"))] == ["test"]
+    assert "test       8 groups" in shown("info", "text", *root)
