@@ -81,6 +81,16 @@ def test_every_changed_bit_is_found(block_bytes: int) -> None:
                 read_all(bytes(changed), block_bytes)
 
 
+def test_a_bit_changed_in_long_records_is_found() -> None:
+    data = framed([b"x" * 20_000, b"", b"y" * 20_000])
+    assert unframe(data, "file").to_pylist()[1:] == [b"", b"y" * 20_000]
+    for position in [*range(0, len(data), 97), *range(20_000, 20_064), len(data) - 1]:
+        changed = bytearray(data)
+        changed[position] ^= 1 << position % 8
+        with pytest.raises(CorruptError, match=r"file.*\+\d"):
+            unframe(bytes(changed), "file")
+
+
 def test_the_first_of_several_wrong_records_is_named() -> None:
     data = bytearray(framed(SMALL))
     first, second, third, _ = find_frames(bytes(data)).starts.tolist()
