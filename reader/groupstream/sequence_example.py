@@ -44,8 +44,7 @@ def encode_groups(records: pa.LargeBinaryArray, bounds: np.ndarray) -> pa.LargeB
         bounds: int64[num_groups + 1]; group i has the records from bounds[i] to bounds[i + 1].
     """
     steps = encode_steps(records)
-    offsets = byte_offsets(steps)
-    bodies = binary_array_at(data_of(steps), (offsets - offsets[0])[bounds])
+    bodies = binary_array_at(data_of(steps), byte_offsets(steps)[bounds])
     return joined(encode_heads(byte_lengths(bodies)), bodies)
 
 
@@ -82,10 +81,7 @@ def split_groups(groups: pa.LargeBinaryArray, where: str) -> tuple[pa.LargeBinar
     borders: list[int] = []
     bounds = [0]
     for start, end in itertools.pairwise(offsets):
-        found, after = _find_records(data, find_steps(data, start, end, where), end, where)
-        if after != end:
-            raise CorruptError(_not_a_group(where, after))
-        borders += found
+        borders += _find_records(data, find_steps(data, start, end, where), end, where)[0]
         bounds.append(len(borders) // 2)
     return _cut(groups.buffers()[2], borders), np.array(bounds, np.int64)
 

@@ -64,10 +64,11 @@ def check(stream: GroupStream) -> None:
         sizes = record_bytes(rows.num_bytes, rows.num_examples)
         if (too_large := sizes >= MAX_GROUP_BYTES).any():
             i = int(too_large.argmax())
+            name = rows.group_ids[i].decode(errors="backslashreplace")
             raise UsageError(
-                f"group {rows.group_ids[i].decode(errors='backslashreplace')!r} takes up to {sizes[i]:,} bytes in one "
-                f"record, and Dataset Grouper can hold {MAX_GROUP_BYTES:,}; choose format parquet, or leave out groups of "
-                f"{rows.num_examples[i]:,} examples with max_examples"
+                f"group {name!r} takes up to {sizes[i]:,} bytes in one record, and Dataset Grouper can hold "
+                f"{MAX_GROUP_BYTES:,}; choose format parquet, or leave out groups of {rows.num_examples[i]:,} examples "
+                "with max_examples"
             )
 
 
