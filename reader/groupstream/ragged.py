@@ -47,16 +47,12 @@ class Ragged(Sequence[np.ndarray]):
         return self._offsets[1:] - self._offsets[:-1]
 
     def padded(self, width: int, fill: Any = 0) -> np.ndarray:
-        """[num_lists, width]: each list, then `fill`. Longer lists are cut; `lengths` tells which."""
+        """[num_lists, width, ...]: each list, then `fill`. Longer lists are cut; `lengths` tells which."""
         lengths = np.minimum(self.lengths, width)
-        filled = np.full((len(self), width), fill, self._values.dtype)
+        filled = np.full((len(self), width, *self._values.shape[1:]), fill, self._values.dtype)
         is_item = np.arange(width) < lengths[:, None]
         filled[is_item] = self._values[(self._offsets[:-1, None] + np.arange(width))[is_item]]
         return filled
-
-    def copy(self) -> Ragged:
-        """The same lists in memory of their own."""
-        return Ragged(self.values.copy(), self.offsets)
 
     @classmethod
     def joined(cls, parts: Iterable[Ragged]) -> Ragged:

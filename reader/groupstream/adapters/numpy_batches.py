@@ -34,7 +34,6 @@ class NumpyForm:
         with_ids: whether there is an array of group ids.
         pad_to: see `GroupStream.to_numpy`.
         decode_images: see `GroupStream.to_numpy`.
-        own: whether arrays are copied, so that they may be written to.
 
     Raises:
         UsageError: a name would stand for two arrays.
@@ -48,13 +47,11 @@ class NumpyForm:
         with_ids: bool,
         pad_to: PadTo = None,
         decode_images: bool = False,
-        own: bool = False,
     ) -> None:
         self._features = features
         self._with_ids = with_ids
         self._widths = _widths(features, pad_to)
         self._images = {name for name, f in features.items() if is_image(f)} if decode_images else set()
-        self._own = own
         self._refuse_two_of_a_name()
 
     def block(self, examples: pa.RecordBatch, group_ids: list[bytes], counts: np.ndarray) -> dict[str, Any]:
@@ -86,8 +83,6 @@ class NumpyForm:
             if name in self._widths:
                 columns[name] = values.padded(self._widths[name])  # type: ignore[union-attr]
                 columns[name + LENGTH] = values.lengths  # type: ignore[union-attr]
-            elif self._own:
-                columns[name] = values.copy()
         if feature.optional:
             columns[name + IS_THERE] = is_there(column)
         return columns
@@ -140,7 +135,7 @@ def decoded_images(column: pa.Array) -> np.ndarray:
     images = decode_images(column)
     shapes = {None if image is None else image.shape for image in images}
     if len(shapes) == 1 and None not in shapes:
-        return np.stack(images)
+        return np.stack([image for image in images if image is not None])
     return objects(images)
 
 

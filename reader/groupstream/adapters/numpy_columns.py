@@ -23,7 +23,7 @@ def numpy_column(column: pa.Array, feature: Feature) -> Column:
     """
     if feature.is_list:
         offsets = _fixed_width(column, np.dtype(np.int32), len(column) + 1)
-        return Ragged(_values(column.values, feature), offsets.astype(np.int64))
+        return Ragged(_items(column.values, feature), offsets.astype(np.int64))
     if feature.is_tensor:
         return _tensors(column, feature)
     return _without_missing(_values(column, feature), column)
@@ -51,6 +51,14 @@ def _values(column: pa.Array, feature: Feature) -> np.ndarray:
     if feature.dtype == "bool":
         return _bits(column.buffers()[1], column.offset, len(column))
     return _fixed_width(column, np.dtype(feature.dtype), len(column))
+
+
+def _items(items: pa.Array, feature: Feature) -> np.ndarray:
+    """Of all lists together: [num_items], or [num_items, *shape] where they are tensors."""
+    while pa.types.is_fixed_size_list(items.type):
+        size = items.type.list_size
+        items = items.values.slice(items.offset * size, len(items) * size)
+    return _values(items, feature).reshape(-1, *feature.tensor_shape)
 
 
 def _tensors(column: pa.Array, feature: Feature) -> np.ndarray:

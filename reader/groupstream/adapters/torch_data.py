@@ -32,9 +32,7 @@ def to_torch(
 ) -> TorchStream:
     """See `GroupStream.to_torch`."""
     by_group = is_by_group(by, batch_size)
-    form = TorchForm(
-        stream.decoded_features, with_ids=not by_group, pad_to=pad_to, decode_images=decode_images, own=True
-    )
+    form = TorchForm(stream.decoded_features, with_ids=not by_group, pad_to=pad_to, decode_images=decode_images)
     return TorchStream(stream, form, batch_size, drop_last, by_group)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -99,7 +100,13 @@ def test_items_go_on_from_every_place(varied: Split, options: dict[str, Any], pl
         resumed.load_state_dict(json.loads(json.dumps(items.state_dict())))
         assert plain(list(resumed)) == whole[num_given:]
         next(items, None)
-    items.load_state_dict(stream.to_jax(**options).state_dict())
+
+
+def test_what_was_ahead_is_dropped_when_a_state_is_loaded(varied: Split, plain: Plain) -> None:
+    items = varied.select("small").to_jax(3)
+    start, whole = items.state_dict(), plain(list(varied.select("small").to_jax(3)))
+    next(items)
+    items.load_state_dict(start)
     assert plain(list(items)) == whole
 
 
@@ -132,7 +139,7 @@ digits = groupstream.open("digits", {str(golden)!r})["train"]
 [*batches] = digits.to_jax(8, sharding=sharding, drop_last=True)
 print(len(batches), [(s.device.id, s.data.shape) for s in batches[0]["image"].addressable_shards])
 """
-    environment = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip() == "2 [(0, (4, 4, 4, 1)), (1, (4, 4, 4, 1))]"
 
