@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import groupstream
-from groupstream import Split, UsageError
+from groupstream import Feature, Split, UsageError
 from groupstream.stream import GroupStream
 
 NAMES = ["text", "tags", "digits"]
@@ -111,6 +112,25 @@ def assert_goes_on_from_every_place(stream: GroupStream, batch_size: int | None,
         if (batch := next(batches, None)) is None:
             return
         given += len(batch)
+
+
+@pytest.mark.parametrize("draw", range(12))
+def test_any_sizes_of_groups_chunks_and_batches(make_version: Any, monkeypatch: pytest.MonkeyPatch, draw: int) -> None:
+    random = np.random.default_rng(draw)
+    sizes = random.geometric(0.3, random.integers(1, 15)).tolist()
+    ids = [b"%d" % group for group, size in enumerate(sizes) for _ in range(size)]
+    root = make_version([{"n": n} for n in range(len(ids))], ids, {"n": Feature(dtype="int64")})
+    monkeypatch.setattr("groupstream.chunk.CHUNK_BYTES", int(random.integers(50, 600)))
+    stream = groupstream.open("made", str(root))["train"].shuffle(seed=draw).shard(0, 1 + draw % 2).repeat(2)
+    stream = stream.prefetch(draw % 3)
+    whole = examples_in(stream.batches(int(random.integers(1, 12))))
+    assert whole == examples_of(stream)
+    batches, num_given = stream.batches(int(random.integers(1, 6))), 0
+    for batch in batches:
+        num_given += len(batch)
+        resumed = stream.batches(int(random.integers(1, 20)))
+        resumed.load_state_dict(json.loads(json.dumps(batches.state_dict())))
+        assert examples_in(resumed) == whole[num_given:]
 
 
 def test_a_large_group_is_several_blocks(large_groups: Split) -> None:
