@@ -22,7 +22,7 @@ from groupstream.exports import dataset_grouper as layout
 from groupstream.exports import export
 from groupstream.feature_inference import infer_features
 from groupstream.features import Features, arrow_schema
-from groupstream.sequence_example import HEAD_BYTES, encode_groups, encode_heads, step_lengths
+from groupstream.sequence_example import HEAD_BYTES, encode_groups, encode_heads, encode_steps, step_lengths
 from groupstream.tfrecord import frame_records, unframe
 
 # Its own DummyDataset, `{"id": 0..2}`, as its tfds_to_tfrecords wrote it: grouped by whether id is even.
@@ -207,6 +207,32 @@ def test_every_changed_byte_of_the_layout_is_refused(tmp_path: Path, block_bytes
             count_records(path, block_bytes)
 
 
+@pytest.mark.parametrize("block_bytes", [1, 8 << 20])
+def test_a_step_that_goes_past_its_group_is_refused(tmp_path: Path, block_bytes: int) -> None:
+    rows = [{"page": "p" * 200, "n": 1}, {"page": "q" * 200, "n": 2}]
+    records = encode_examples(pa.RecordBatch.from_pylist(rows, arrow_schema(FEATURES)), FEATURES)
+    steps = bytes(data_of(encode_steps(records)))[:-1]
+    group = bytes(data_of(encode_heads(np.array([len(steps)])))) + steps
+    path = tmp_path / "past.tfrecord"
+    path.write_bytes(bytes(data_of(frame_records(pa.array([group], pa.large_binary())))))
+    with pytest.raises(CorruptError, match="not part of a group"):
+        count_records(path, block_bytes)
+
+
+def test_a_group_is_decoded_with_the_features_that_are_asked_for(write_shard: WriteShard) -> None:
+    [group] = read_groups(write_shard([[{"page": "a", "n": 1}]]))
+    assert values(group, {"page": FEATURES["page"]}) == [{"page": "a"}]
+    assert values(group, {"n": FEATURES["n"]}) == [{"n": 1}]
+
+
+def test_a_feature_that_is_a_list_somewhere_is_a_list() -> None:
+    features = {"n": Feature(dtype="int64", shape=(None,)), "pad": Feature(dtype="string")}
+    rows = [{"n": [1, 2], "pad": "x" * (9 << 20)}, {"n": [1], "pad": ""}]
+    records = encode_examples(pa.RecordBatch.from_pylist(rows, arrow_schema(features)), features)
+    for order in ([0, 1], [1, 0]):
+        assert infer_features(records.slice(i, 1) for i in order) == features
+
+
 def test_features_are_inferred_from_all_records() -> None:
     features = {
         "always": Feature(dtype="string"),
@@ -302,10 +328,8 @@ def test_a_group_that_the_layout_cannot_hold_is_refused_before_anything_is_writt
     ids = [b"whale", b"shrimp", b"shrimp"]
     root = make_version(rows, ids, {"text": Feature(dtype="string")}, change_index=enlarge)
     train = groupstream.open("made", str(root))["train"]
-    with pytest.raises(
-        UsageError,
-        match=r"group 'whale' takes up to 2,000,000,0\d\d bytes .* can hold 2,000,000,000; .* of 1 examples with",
-    ):
+    message = r"group 'whale' takes up to 2,000,000,0\d\d bytes .* can hold 2,000,000,000; .* of 1 examples with"
+    with pytest.raises(UsageError, match=message):
         export(train, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert export(train.filter(group_ids=["shrimp"]), tmp_path / "out").num_groups == 1
