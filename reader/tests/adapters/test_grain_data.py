@@ -211,6 +211,18 @@ def test_batches_have_no_places(golden: Path) -> None:
         stream_of(golden).to_grain(3, streaming=False)
 
 
+def test_lists_of_tensors(make_version: Any) -> None:
+    features = {"boxes": Feature(dtype="int16", shape=(None, 2), optional=True), "n": Feature(dtype="int64")}
+    boxes = [[[1, 2], [3, 4]], [], None, [[5, 6]]]
+    examples = [{"boxes": found, "n": n} for n, found in enumerate(boxes)]
+    stream = stream_of(make_version(examples, [b"a"] * 4, features), "made")
+    [found] = stream.to_grain()
+    assert plain(found["examples"]["boxes"]) == [[[1, 2], [3, 4]], [], [], [[5, 6]]]
+    [batch] = stream.to_grain(4, pad_to=1)
+    assert batch["boxes"].tolist() == [[[1, 2]], [[0, 0]], [[0, 0]], [[5, 6]]]
+    assert batch["boxes_length"].tolist() == [2, 0, 0, 1]
+
+
 def test_a_choice_of_features_is_kept(make_version: Any) -> None:
     features = {"a": Feature(dtype="int8"), "b": Feature(dtype="int64", optional=True)}
     stream = stream_of(make_version([{"a": 1, "b": None}], [b"\xff"], features), "made").select("b")

@@ -20,6 +20,7 @@ from groupstream.testing import FolderServer
 pytestmark = pytest.mark.integration  # TensorFlow alone takes 4 to 12 s to load
 
 FEATURES = {
+    "boxes": Feature(dtype="int64", shape=(None, 2)),
     "flags": Feature(dtype="bool", shape=(None,), optional=True),
     "image": Feature(dtype="bytes", image_format="png", optional=True),
     "is_new": Feature(dtype="bool"),
@@ -44,6 +45,7 @@ def stream_of(root: Path, name: str = "made") -> GroupStream:
 def made(make_version: Any, png: bytes = b"png") -> GroupStream:
     examples = [
         {
+            "boxes": [[i, n] for i in range(n % 3)],
             "flags": None if n % 3 == 0 else [bool(n % 2)] * (n % 4),
             "image": None if n % 5 == 0 else png,
             "is_new": n % 2 == 0,
@@ -73,18 +75,24 @@ def expected_example(example: dict[str, Any], features: dict[str, Feature]) -> d
     found = {}
     for name, value in example.items():
         feature = features[name]
-        is_text = feature.dtype in ("string", "bytes")
-        dtype = object if is_text else feature.dtype
         if feature.optional:
             found[f"{name}_is_there"] = value is not None
-        if value is None:
-            value = [] if feature.is_list else np.zeros(feature.shape, dtype) if not is_text else b""
-        if is_text:
-            value = (
-                [v.encode() for v in value] if feature.is_list else value.encode() if isinstance(value, str) else value
-            )
-        found[name] = value if is_text and not feature.is_list else np.array(value, dtype)
+        found[name] = (
+            expected_text(value, feature) if feature.dtype in ("string", "bytes") else expected_numbers(value, feature)
+        )
     return found
+
+
+def expected_text(value: Any, feature: Feature) -> Any:
+    if feature.is_list:
+        return np.array([v.encode() for v in value or []], object)
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+def expected_numbers(value: Any, feature: Feature) -> Any:
+    shape = (-1, *feature.tensor_shape) if feature.is_list else feature.tensor_shape
+    missing = [] if feature.is_list else np.zeros(shape)
+    return np.array(missing if value is None else value, feature.dtype).reshape(shape)
 
 
 def assert_same(found: Any, expected: Any) -> None:
@@ -143,7 +151,8 @@ def test_a_group_larger_than_a_chunk_is_read_a_block_at_a_time(
     stream = made(make_version).prefetch(0)
     expected = expected_of(stream)
     flat = [e for _, group in expected for e in group]
-    monkeypatch.setattr(chunk, "CHUNK_BYTES", 1200)
+    sizes = sorted(stream.split.group_table()["length_bytes"].to_pylist())
+    monkeypatch.setattr(chunk, "CHUNK_BYTES", sizes[2])
     kinds = [c.is_large for c in stream.chunks()]
     assert any(kinds) and not all(kinds)
     assert_same(found_in(stream.to_tf()), expected)
