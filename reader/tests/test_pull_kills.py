@@ -133,18 +133,19 @@ def puller(two_splits: Path, tmp_path: Path) -> Puller:
     return Puller(two_splits, tmp_path)
 
 
+SLOW = pytest.mark.integration
 MOMENTS = [
-    ("os.truncate", 1),  # a part was made, the journal is being made
-    ("read", 1),
+    pytest.param(*("os.truncate", 1), marks=SLOW),  # a part was made, the journal is being made
+    pytest.param(*("read", 1), marks=SLOW),
     ("read", 7),
-    ("block", 1),
+    pytest.param(*("block", 1), marks=SLOW),
     ("block", 12),
-    ("block", 30),
+    pytest.param(*("block", 30), marks=SLOW),
     ("os.chmod", 2),  # the first file was checked
     ("os.rename", 1),  # and gets its final name
-    ("os.rename", 4),
-    ("os.rename", 9),  # the last file
-    ("os.link", 1),  # the claim
+    pytest.param(*("os.rename", 4), marks=SLOW),
+    pytest.param(*("os.rename", 9), marks=SLOW),  # the last file
+    pytest.param(*("os.link", 1), marks=SLOW),  # the claim
     ("os.link", 2),  # the manifest
     ("os.rmdir", 1),  # all is there, the staging area is swept
 ]
@@ -161,6 +162,7 @@ def test_a_killed_pull_goes_on_where_it_was(puller: Puller, event: str, number: 
     puller.assert_done()
 
 
+@SLOW
 def test_a_pull_that_is_killed_again_and_again_arrives(puller: Puller) -> None:
     size, kills = puller.size_bytes, 0
     while puller.log.num_bytes() < size:
@@ -194,6 +196,7 @@ def test_several_processes_bring_each_byte_once(puller: Puller) -> None:
     puller.assert_done()
 
 
+@SLOW
 def test_who_waits_goes_on_for_one_that_is_killed(puller: Puller) -> None:
     dies, lives = puller.start("block", 10), puller.start()
     puller.open_gate(dies, lives)
@@ -205,9 +208,16 @@ def test_who_waits_goes_on_for_one_that_is_killed(puller: Puller) -> None:
     puller.assert_done()
 
 
-@pytest.mark.parametrize(
-    ("event", "number"), [("read", 1), ("block", 3), ("os.link", 1), ("os.link", 4), ("os.link", 10)]
-)
+MOMENTS_OF_GROUPS = [
+    ("read", 1),
+    ("os.link", 4),  # among the files
+    pytest.param("block", 3, marks=SLOW),
+    pytest.param("os.link", 1, marks=SLOW),
+    pytest.param("os.link", 10, marks=SLOW),  # the manifest
+]
+
+
+@pytest.mark.parametrize(("event", "number"), MOMENTS_OF_GROUPS)
 def test_killed_groups_leave_nothing_broken(two_splits: Path, tmp_path: Path, event: str, number: int) -> None:
     puller = Puller(two_splits, tmp_path, "groups")
     puller.run(event, number)
