@@ -188,13 +188,13 @@ def _largest_groups(table: pa.Table, sizes: Ints) -> list[LargeGroup]:
 
 
 def _feature_row(name: str, feature: Feature) -> FeatureRow:
-    shape = " × ".join(map(str, feature.shape))
+    shape = " × ".join("any number" if size is None else str(size) for size in feature.shape)
     labels = ", ".join(visible_line(label, 40) for label in (feature.labels or ())[:20])
     num_labels = len(feature.labels or ())
     return FeatureRow(
         name=visible_line(name),
         kind=f"{feature.image_format} image" if feature.image_format else feature.dtype,
-        shape="list" if feature.is_list else shape or "scalar",
+        shape="list" if feature.shape == (None,) else shape or "scalar",
         optional="optional" if feature.optional else "always",
         labels=f"{num_labels} classes: {labels}{', …' if num_labels > 20 else ''}" if labels else "",
     )
