@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import jax
     import pyarrow as pa
 
     from groupstream.adapters.jax_batches import JaxBatches
@@ -90,7 +89,7 @@ class FrameworkMethods:
         drop_last: bool = False,
         pad_to: PadTo = None,
         decode_images: bool = False,
-        sharding: jax.sharding.Sharding | None = None,
+        sharding: Any = None,
     ) -> JaxBatches:
         """Groups, or batches of examples, as JAX arrays, moved to the device one ahead.
 
@@ -99,7 +98,8 @@ class FrameworkMethods:
 
         Args:
             batch_size, by, drop_last, pad_to, decode_images: see `to_numpy`. Images must be of one size.
-            sharding: where the arrays go; default the first device. It must divide batches, so drop the last.
+            sharding: a `jax.sharding.Sharding`, where the arrays go; default the first device. It must divide
+                batches, so drop the last.
 
         Raises:
             UsageError: a feature has no array in JAX, or a value does not fit one.

@@ -15,8 +15,6 @@ from groupstream.errors import UsageError
 from groupstream.features import Feature, Features
 
 if TYPE_CHECKING:
-    import jax
-
     from groupstream.stream import GroupStream
 
 _NUM_AHEAD = 1  # batches that are on their way to the device while one is worked on
@@ -30,7 +28,7 @@ def to_jax(
     drop_last: bool = False,
     pad_to: PadTo = None,
     decode_images: bool = False,
-    sharding: jax.sharding.Sharding | None = None,
+    sharding: Any = None,
 ) -> JaxBatches:
     """See `GroupStream.to_jax`."""
     needed("jax", "jax")
@@ -44,7 +42,7 @@ def to_jax(
 class JaxBatches(Iterator[Any]):
     """Moves batches of NumPy arrays to a device, one ahead of the reader; its states are of what was given."""
 
-    def __init__(self, batches: ExampleBatches, by_group: bool, sharding: jax.sharding.Sharding | None) -> None:
+    def __init__(self, batches: ExampleBatches, by_group: bool, sharding: Any) -> None:
         self._batches = batches
         self._by_group = by_group
         self._sharding = sharding
@@ -76,7 +74,7 @@ class JaxBatches(Iterator[Any]):
         group_id, batch = item
         return group_id, self._put(batch)
 
-    def _put(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+    def _put(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
         jax = needed("jax", "jax")
         fitting = {name: _fitting(name, values, jax.config.jax_enable_x64) for name, values in batch.items()}
         return jax.device_put(fitting, self._sharding)
