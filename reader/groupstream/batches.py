@@ -7,7 +7,6 @@ already. So it depends neither on the size of the batches nor on how groups are 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from groupstream.chunk import Chunk
 from groupstream.errors import UsageError
-from groupstream.position import Position
+from groupstream.place import Block, Place
 
 if TYPE_CHECKING:
     from groupstream.stream import GroupStream
@@ -32,57 +31,6 @@ class BatchForm(Protocol):
 
     def join(self, parts: list[Any]) -> Any:
         """One batch of parts that were cut; often it is one part."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Examples that are decoded together.
-
-    Attributes:
-        content: the examples, in the form of the batches.
-        group_ids: of the groups that they belong to.
-        positions: int64[num_groups], where the groups stand in the stream.
-        bounds: int64[num_groups + 1]: group i has the examples from bounds[i] to bounds[i + 1].
-        num_before: how many examples of the first group come before the block.
-        is_open: whether more of the last group follows in the next block.
-    """
-
-    content: Any
-    group_ids: list[bytes]
-    positions: np.ndarray
-    bounds: np.ndarray
-    num_before: int
-    is_open: bool
-
-    def place_after(self, num_examples: int) -> tuple[int, int]:
-        """Where the example after so many is: the position of its group, and how many were given of that."""
-        group = int(np.searchsorted(self.bounds, num_examples)) - 1
-        position = int(self.positions[group])
-        is_last = group == len(self.group_ids) - 1
-        if num_examples == self.bounds[group + 1] and not (is_last and self.is_open):
-            return position + 1, 0
-        return position, num_examples - int(self.bounds[group]) + (0 if group else self.num_before)
-
-
-BEGINNING = Position()
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an iterator stands: after `num_examples` of a block, or where an epoch or a state begins."""
-
-    epoch: int
-    position: Position = BEGINNING
-    num_given: int = 0
-    block: Block | None = None
-    num_examples: int = 0
-
-    def settled(self) -> Place:
-        """The same place without the block."""
-        if self.block is None:
-            return self
-        taken, num_given = self.block.place_after(self.num_examples)
-        return Place(self.epoch, Position(self.position.base, taken), num_given)
 
 
 class ExampleBatches(Iterator[Any]):
@@ -126,7 +74,14 @@ class ExampleBatches(Iterator[Any]):
     def __next__(self) -> Any:
         if self._batches is None:
             self._batches = self._run()
-        return next(self._batches)
+        try:
+            return next(self._batches)
+        except Exception as error:
+            if not isinstance(error, StopIteration):
+                self._batches = (
+                    None  # the next call reads again from where it stands, and does not end as if all were given
+                )
+            raise
 
     def state_dict(self) -> dict[str, Any]:
         """Where it stands. No I/O."""

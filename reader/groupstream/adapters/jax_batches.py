@@ -10,9 +10,10 @@ import numpy as np
 
 from groupstream.adapters import needed
 from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group, is_image
-from groupstream.batches import ExampleBatches, Place
+from groupstream.batches import ExampleBatches
 from groupstream.errors import UsageError
 from groupstream.features import Feature, Features
+from groupstream.place import Place
 
 if TYPE_CHECKING:
     from groupstream.stream import GroupStream

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import groupstream
-from groupstream import Feature, Split, UsageError
+from groupstream import CorruptError, Feature, Split, UsageError
 from groupstream.stream import GroupStream
 
 NAMES = ["text", "tags", "digits"]
@@ -204,6 +204,21 @@ def test_a_state_of_another_stream_is_refused(varied: Split) -> None:
     state = varied.shuffle(seed=5).batches(2).state_dict()
     with pytest.raises(UsageError, match="the state is of the stream"):
         varied.shuffle(seed=6).batches(2).load_state_dict(state)
+
+
+def test_after_an_error_it_goes_on_from_where_it_stands(golden_copy: Path) -> None:
+    path = golden_copy / "text" / "1.0.0" / "train-00002-of-00003.tfrecord"
+    whole = path.read_bytes()
+    stream = groupstream.open("text", str(golden_copy))["train"].stream()
+    expected = examples_of(stream)
+    path.write_bytes(whole[:-20])
+    batches = stream.batches(3)
+    found: list[pa.RecordBatch] = []
+    for _ in range(2):
+        with pytest.raises(CorruptError, match="cut short"):
+            found.extend(batches)
+    path.write_bytes(whole)
+    assert examples_in([*found, *batches]) == expected
 
 
 @pytest.mark.parametrize("batch_size", [0, -3])
