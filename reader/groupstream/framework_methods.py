@@ -154,7 +154,7 @@ class FrameworkMethods:
 
         All CRCs are checked, and Python runs once for each chunk of 8 MiB. Flattening a nested dataset, with
         `flat_map(lambda group: group["examples"].batch(64))`, costs little; a loop in Python over the examples of a
-        group costs TensorFlow about 1 ms to begin. It calls back into this process, so it cannot be saved or sent
+        group costs TensorFlow about 2 ms to begin. It calls back into this process, so it cannot be saved or sent
         elsewhere.
 
         Args:

@@ -19,6 +19,7 @@ from groupstream.adapters.flat_columns import flat_columns, refuse_double_names
 from groupstream.adapters.stretches import all_chunks
 from groupstream.adapters.tf_columns import TfColumns
 from groupstream.chunk import Chunk
+from groupstream.errors import UsageError
 from groupstream.features import GROUP_ID
 from groupstream.group_rows import NUMBERS, GroupRows
 from groupstream.shard_reader import ShardReader
@@ -34,6 +35,8 @@ def to_tf(stream: GroupStream, *, nested: bool = True, decode_images: bool = Fal
     tf = needed("tensorflow", "tf")
     reader = stream.split.reader(stream.features)
     refuse_double_names(reader.features, GROUP_ID)
+    if nested and not reader.features:
+        raise UsageError("select() names no feature, and the examples of a nested dataset need one; use nested=False")
     pipeline = _Pipeline(tf, stream, reader, TfColumns(tf, reader.features, decode_images))
     return pipeline.nested() if nested else pipeline.flat()
 

@@ -197,6 +197,12 @@ def test_each_worker_reads_a_shard(golden: Path) -> None:
         assert [item["group_id"] for item in dataset] == [group.id for group in stream.shard(index, 3)]
 
 
+def test_a_stream_of_no_groups_is_empty(golden: Path) -> None:
+    stream = stream_of(golden).filter(min_examples=1000)
+    assert len(stream.to_grain()) == len(stream.shuffle(1).to_grain()) == 0
+    assert not list(stream.to_grain(streaming=True))
+
+
 def test_a_stream_without_end_streams_only(golden: Path) -> None:
     stream = stream_of(golden).repeat()
     with pytest.raises(UsageError, match="no end"):

@@ -186,6 +186,13 @@ def test_ids_that_are_not_text_are_bytes_on_demand(make_version: Any) -> None:
     assert stream.to_hf(binary_ids=True).to_list() == [{"group_id": b"\xff", "n": 1}]
 
 
+def test_a_stream_of_no_groups_is_empty(golden: Path) -> None:
+    stream = stream_of(golden, "text").filter(min_examples=1000)
+    assert len(stream.to_hf()) == 0
+    assert not list(stream.shuffle(1).to_hf(streaming=True))
+    assert stream.to_hf().features == stream_of(golden, "text").to_hf().features
+
+
 def test_a_stream_without_end_is_refused(golden: Path) -> None:
     with pytest.raises(UsageError, match="no end"):
         stream_of(golden, "text").repeat().to_hf(streaming=True)

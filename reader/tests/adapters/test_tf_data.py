@@ -211,6 +211,19 @@ def test_a_feature_named_as_what_is_added_is_refused(tf: Any, make_version: Any)
     assert found_in(stream.select("a").to_tf())
 
 
+def test_examples_without_a_feature_are_refused_and_ids_are_not(tf: Any, golden: Path) -> None:
+    stream = stream_of(golden, "text").select()
+    with pytest.raises(UsageError, match="nested=False"):
+        stream.to_tf()
+    assert len(list(stream.to_tf(nested=False))) == 40
+
+
+def test_a_stream_of_no_groups_is_empty(tf: Any, golden: Path) -> None:
+    stream = stream_of(golden, "text").filter(min_examples=1000)
+    assert not list(stream.to_tf())
+    assert not list(stream.shuffle(1).to_tf(nested=False))
+
+
 def test_without_tensorflow_the_error_names_the_extra(golden: Path) -> None:
     code = f"""
 import sys
