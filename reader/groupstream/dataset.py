@@ -139,6 +139,11 @@ class Split(FrameworkMethods):
         return self.info.statistics.num_examples
 
     @property
+    def location(self) -> str:
+        """The folder of its version."""
+        return str(self._location)
+
+    @property
     def is_local(self) -> bool:
         """Whether its first shard is a file of this machine. No I/O."""
         return local_path(self._location.store, f"{self._location.folder}/{self.info.shards[0].path}") is not None

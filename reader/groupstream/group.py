@@ -6,10 +6,10 @@ import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 from groupstream.group_rows import GroupRows
+from groupstream.python_values import python_values
 from groupstream.shard_reader import ShardReader
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Group:
     def examples(self) -> Iterator[dict[str, Any]]:
         """Its examples as dictionaries of Python values; tensors are NumPy arrays."""
         for batch in self.batches():
-            columns = [_python_values(batch.column(name)) for name in batch.schema.names]
+            columns = [python_values(batch.column(name)) for name in batch.schema.names]
             for values in zip(*columns, strict=True):
                 yield dict(zip(batch.schema.names, values, strict=True))
 
@@ -89,17 +89,6 @@ class Group:
 
     def __repr__(self) -> str:
         return f"<groupstream.Group {self.name!r}: {self.num_examples} examples>"
-
-
-def _python_values(column: pa.Array) -> list[Any]:
-    if isinstance(column.type, pa.FixedShapeTensorType):
-        flat = column.storage.flatten()  # without the null ones
-        is_bool = flat.type == pa.bool_()
-        values = np.from_dlpack(flat.cast(pa.uint8()) if is_bool else flat)  # to_numpy() would load pandas
-        tensors = iter((values.view(bool) if is_bool else values).reshape(-1, *column.type.shape))
-        return [next(tensors) if is_there else None for is_there in column.is_valid().to_pylist()]
-    found: list[Any] = column.to_pylist()
-    return found
 
 
 def single_group(reader: ShardReader, rows: GroupRows) -> Group:

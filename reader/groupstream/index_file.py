@@ -15,8 +15,8 @@ from groupstream.cache import cache_folder
 from groupstream.errors import CorruptError
 from groupstream.group_rows import GroupRows, rows_of_batch
 from groupstream.manifest import StoredFile
-from groupstream.stored import local_path, read_stored
-from groupstream.stores import Store
+from groupstream.stored import local_path, missing_file, read_stored
+from groupstream.stores import LocalStore, Store
 
 _BLOCK_BYTES = 8 << 20
 
@@ -76,7 +76,7 @@ def _checked(path: Path, file: StoredFile) -> Path:
             while block := opened.read(_BLOCK_BYTES):
                 crc.update(block)
     except FileNotFoundError as error:
-        raise CorruptError(f"{path} is missing. Pull the version again") from error
+        raise missing_file(LocalStore(path.parent), path.name) from error
     if (found := crc.digest().hex()) != file.crc32c:
         raise CorruptError(f"{path} has crc32c {found}, its manifest says {file.crc32c}. Pull the version again")
     return path

@@ -13,7 +13,7 @@ from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.manifest import Manifest
 from groupstream.pull_files import OnBytes, Pull
 from groupstream.refs import Location, resolve
-from groupstream.stores import is_url
+from groupstream.stores import LocalStore, is_url
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset
@@ -27,6 +27,7 @@ def pull(
     splits: Iterable[str] | None = None,
     group_ids: Iterable[bytes | str] | None = None,
     to: str | os.PathLike[str] | None = None,
+    arrow: bool = False,
     on_bytes: OnBytes = lambda count: None,
 ) -> Dataset:
     """Brings a version to this machine, checks every byte against the manifest, and opens it there.
@@ -43,6 +44,8 @@ def pull(
         splits: only these splits; default all.
         group_ids: only these groups, of each of the splits that has them.
         to: another root than that of the cache: a folder that gets <name>/<version>.
+        arrow: also makes the Arrow copy of what came, in the cache, and reads from it; see `arrow_copy`. A version that
+            lies on this machine already gets the copy where it is.
         on_bytes: called with the number of bytes that have just come, one call at a time.
 
     Raises:
@@ -53,6 +56,7 @@ def pull(
         StoreError: the source cannot be reached.
         PublishError: the folder cannot be written, or has no room.
     """
+    from groupstream.arrow_copy import make_arrow_copy
     from groupstream.dataset import open_dataset
 
     location = resolve(ref, root)
@@ -62,8 +66,17 @@ def pull(
         planned: Pull | GroupsPull = plan_groups(location, group_ids, splits, to)
     else:
         planned = plan_pull(location, splits, to)
-    planned.run(on_bytes)
-    return open_dataset(planned.folder)
+    if not (arrow and is_here(location, group_ids, to)):
+        planned.run(on_bytes)
+        location = Location(LocalStore(planned.root), f"{planned.manifest.name}/{planned.manifest.version}")
+    if arrow:
+        make_arrow_copy(open_dataset(str(location)), planned.splits)
+    return open_dataset(str(location), arrow=arrow)
+
+
+def is_here(location: Location, group_ids: Iterable[bytes | str] | None, to: str | os.PathLike[str] | None) -> bool:
+    """Whether an Arrow copy of it can be made without bringing anything."""
+    return isinstance(location.store, LocalStore) and group_ids is None and to is None
 
 
 def plan_pull(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
-from groupstream.errors import CorruptError
-from groupstream.stored import local_path, read_stored
+from groupstream.stored import local_path, missing_file, read_stored
 from groupstream.stores import Store
 
 _LOCAL_GAP_BYTES = 4 << 10  # what is read and thrown away rather than asking again
@@ -81,24 +79,12 @@ def _runs(
 
 
 def _read_local(store: Store, runs: list[_Run]) -> Iterator[tuple[_Run, bytes]]:
-    """Opens each file once. The runs of a file follow each other."""
-    path, handle = None, -1
-    try:
-        for run in runs:
-            if run.path != path:
-                if handle >= 0:
-                    os.close(handle)
-                    handle = -1  # the next one may be missing
-                path, handle = run.path, _open(store, run.path)
-            yield run, os.pread(handle, run.length, run.start)
-    finally:
-        if handle >= 0:
-            os.close(handle)
-
-
-def _open(store: Store, path: str) -> int:
-    file = local_path(store, path)
-    try:
-        return os.open(file or path, os.O_RDONLY)
-    except FileNotFoundError as error:
-        raise CorruptError(f"{store.root}/{path} is missing. Pull the version again") from error
+    """Opens each file once: the runs of a file follow each other."""
+    for path, of_file in itertools.groupby(runs, key=lambda run: run.path):
+        try:
+            with open(local_path(store, path) or path, "rb") as file:
+                for run in of_file:
+                    file.seek(run.start)
+                    yield run, file.read(run.length)
+        except FileNotFoundError as error:
+            raise missing_file(store, path) from error

@@ -32,4 +32,11 @@ def read_stored(store: Store, path: str, offset: int = 0, length: int | None = N
     try:
         return store.read(path, offset, length)
     except FileNotFoundError as error:
-        raise CorruptError(f"{store.root}/{path} is missing. Pull the version again") from error
+        raise missing_file(store, path) from error
+
+
+def missing_file(store: Store, path: str) -> CorruptError:
+    """The error for a file that the manifest names and the folder lacks."""
+    return CorruptError(
+        f"{store.root}/{path} is missing. Get it with: groupstream pull REF (maybe only some splits were pulled)"
+    )

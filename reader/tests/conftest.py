@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from groupstream import layout
+from groupstream import Dataset, Split, layout
 from groupstream.binary import byte_lengths, data_of, joined
 from groupstream.commit import claim_version, commit_version, describe_file
 from groupstream.example_encoding import encode_examples, encode_group_ids
@@ -22,7 +22,9 @@ from groupstream.features import GROUP_ID, Feature, arrow_schema
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import SCHEMA, statistics_of, write_group_table
 from groupstream.manifest import Counts, Manifest, Shard, SplitInfo, canonical_json
+from groupstream.refs import Location
 from groupstream.stores import LocalStore
+from groupstream.testing.wrapped_stores import WrappedStore
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from groupstream.tfrecord import OVERHEAD_BYTES, frame_records
 
@@ -93,6 +95,26 @@ def make_version(tmp_path: Path) -> MakeVersion:
         return tmp_path
 
     return make
+
+
+@pytest.fixture
+def counted() -> Callable[[Split], tuple[Split, list[int]]]:
+    """The same split read through a store that notes the size of each request for a shard; and these sizes."""
+
+    def count(split: Split) -> tuple[Split, list[int]]:
+        sizes: list[int] = []
+
+        def note(path: str, offset: int, data: bytes) -> bytes:
+            if path.endswith(".tfrecord"):
+                sizes.append(len(data))
+            return data
+
+        root, name, version = split.location.rsplit("/", 2)
+        location = Location(WrappedStore(LocalStore(root), note), f"{name}/{version}")
+        content = location.store.read(f"{location.folder}/{layout.MANIFEST}")
+        return Dataset(location, Manifest.from_json(content, ""))[split.name], sizes
+
+    return count
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 import groupstream
 from groupstream import CorruptError, Dataset, Feature, Split, UnknownKeyError, UsageError
 from groupstream.features import arrow_schema
-from groupstream.stores import LocalStore
 
 
 @pytest.fixture
@@ -181,19 +180,9 @@ def test_an_index_that_counts_wrong_is_found(make_version: Any) -> None:
 
 
 def test_a_stream_reads_neighbours_together_and_holds_none_of_them(
-    text: groupstream.Dataset, monkeypatch: pytest.MonkeyPatch
+    text: groupstream.Dataset, counted: Callable[[Split], tuple[Split, list[int]]]
 ) -> None:
-    reads: list[int] = []
-    whole = LocalStore.read
-
-    def read(self: LocalStore, path: str, offset: int = 0, length: int | None = None) -> bytes:
-        reads.append(offset)
-        return whole(self, path, offset, length)
-
-    monkeypatch.setattr(LocalStore, "read", read)
-    split = text["train"]
-    split.group_table()
-    reads.clear()
+    split, reads = counted(text["train"])
     streamed = [list(group.examples()) for group in split]
     assert len(reads) == len(split.info.shards)
     reads.clear()

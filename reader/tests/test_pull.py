@@ -290,3 +290,15 @@ def test_the_command_brings_the_groups_of_a_file(cache: Path, tmp_path: Path, sh
     shown("pull", "text", "--groups-file", str(tmp_path / "ids"), "--to", str(tmp_path / "to"))
     small = groupstream.open(tmp_path / "to" / "text" / "1.0.0")
     assert sorted(group.name for group in small["train"]) == ["Ada Lovelace", "Łukasz Żółw"]
+
+
+def test_with_arrow_what_came_is_read_from_its_arrow_copy(two_splits: Path, cache: Path) -> None:
+    expected = groupstream.open("wide", str(two_splits))
+    here = groupstream.pull("wide", str(two_splits), arrow=True)
+    assert here.location == expected.location
+    assert not (cache / "roots").exists()
+    some = groupstream.pull("wide", str(two_splits), to=cache / "elsewhere", splits=["test"], arrow=True)
+    assert some.location == str(cache / "elsewhere" / "wide" / "1.0.0")
+    assert [list(g.examples()) for g in some["test"]] == [list(g.examples()) for g in expected["test"]]
+    assert [list(g.examples()) for g in here["train"]] == [list(g.examples()) for g in expected["train"]]
+    assert list((cache / "arrow").iterdir())

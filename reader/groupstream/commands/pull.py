@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +36,10 @@ def pull(
     to: Annotated[
         str | None, typer.Option(help="The folder that gets <name>/<version>. Default: one in the cache.")
     ] = None,
+    arrow: Annotated[
+        bool,
+        typer.Option("--arrow", help="Also decode it once, to Arrow files in the cache that are mapped into memory."),
+    ] = False,
     root: Root = None,
     json: Json = False,
 ) -> None:
@@ -44,7 +48,7 @@ def pull(
 
     from groupstream.pull_files import Pull
     from groupstream.pull_groups import GroupsPull, plan_groups
-    from groupstream.pulling import plan_pull
+    from groupstream.pulling import is_here, plan_pull
     from groupstream.refs import resolve
 
     location = resolve(ref, root)
@@ -54,13 +58,19 @@ def pull(
         if group is None and groups_file is None
         else plan_groups(location, group_ids, split, to)
     )
-    missing = planned.missing_bytes()
-    with _download_bar(missing) as on_bytes:
-        planned.run(on_bytes)
+    folder = str(planned.folder)
+    if arrow and is_here(location, group_ids or None, to):
+        missing, folder = 0, str(location)
+    else:
+        missing = planned.missing_bytes()
+        with _bar("Pulling", missing) as on_bytes:
+            planned.run(on_bytes)
+    if arrow:
+        _make_arrow_copy(folder, planned.splits)
     result = {
         "ref": planned.manifest.ref,
         "splits": list(planned.splits),
-        "folder": str(planned.folder),
+        "folder": folder,
         "root": str(planned.root),
         "bytes": planned.size_bytes,
         "downloaded_bytes": missing,
@@ -69,8 +79,19 @@ def pull(
         typer.echo(json_module.dumps(result))
         return
     came = f"{missing:,} of {planned.size_bytes:,} bytes came now and were checked" if missing else "all was there"
-    typer.echo(visible(f"{planned.manifest.ref} ({', '.join(planned.splits)}) is in {planned.folder}: {came}"))
-    typer.echo(visible(f"Look at it with: groupstream head {shlex.quote(str(planned.folder))}"))
+    typer.echo(visible(f"{planned.manifest.ref} ({', '.join(planned.splits)}) is in {folder}: {came}"))
+    if arrow:
+        typer.echo(visible(f"Read its Arrow copy with: groupstream.open({folder!r}, arrow=True)"))
+    typer.echo(visible(f"Look at it with: groupstream head {shlex.quote(folder)}"))
+
+
+def _make_arrow_copy(folder: str, splits: Iterable[str]) -> None:
+    from groupstream.arrow_copy import plan_arrow_copy
+    from groupstream.dataset import open_dataset
+
+    planned = plan_arrow_copy(open_dataset(folder), splits)
+    with _bar("Decoding", planned.source_bytes) as on_bytes:
+        planned.run(on_bytes)
 
 
 def _lines(file: Path) -> list[bytes]:
@@ -79,13 +100,13 @@ def _lines(file: Path) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def _download_bar(total: int) -> Iterator[Callable[[int], None]]:
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar on stderr with bytes and speed, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = TextColumn("Pulling"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    columns = TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("Pulling", total=total)
+        task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
