@@ -21,6 +21,7 @@ data = pytest.importorskip("torch.utils.data")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:'set_vital' is deprecated"),  # torchdata 0.11 calls it
+    pytest.mark.filterwarnings("ignore:os.fork"),  # of JAX, where another test has loaded it; workers do not use it
     pytest.mark.filterwarnings("ignore:This DataLoader will create"),  # more workers than cores
 ]
 NAMES = ["text", "tags", "digits"]
