@@ -75,7 +75,10 @@ def _dataset_grouper(python: str, mode: str, folder: Path) -> float:
     shards = prepare_dataset_grouper(folder, NAME)
     script = Path(__file__).parents[1] / "peers" / "read_dataset_grouper.py"
     done = subprocess.run(
-        [python, str(script), mode, str(shards), f"{shards}/train-*.tfrecord"], capture_output=True, text=True, check=True
+        [python, str(script), mode, str(shards), f"{shards}/train-*.tfrecord"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["examples"] == 100_000, found
@@ -84,5 +87,3 @@ def _dataset_grouper(python: str, mode: str, folder: Path) -> float:
 
 if __name__ == "__main__":
     main()
-
-

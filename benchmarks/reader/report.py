@@ -24,7 +24,16 @@ class Limit:
 
 def report(name: str, about: str, seconds: Mapping[str, Sequence[float]], limits: Sequence[Limit]) -> None:
     """Prints both tables and keeps them as `results/<name>.md`."""
-    lines = [f"# {name}", "", about.strip(), "", machine(), "", "| case | seconds, median | least | most |", "|---|---|---|---|"]
+    lines = [
+        f"# {name}",
+        "",
+        about.strip(),
+        "",
+        machine(),
+        "",
+        "| case | seconds, median | least | most |",
+        "|---|---|---|---|",
+    ]
     lines += [f"| {c} | {median(s):.3f} | {min(s):.3f} | {max(s):.3f} |" for c, s in seconds.items()]
     lines += ["", "| ratio | median | limit | |", "|---|---|---|---|"]
     lines += [_ratio(limit, seconds) for limit in limits if limit.peer in seconds]

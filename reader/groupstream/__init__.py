@@ -14,12 +14,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from groupstream.cohorts import Cohort, Cohorts
     from groupstream.dataset import Dataset, Split
     from groupstream.dataset import open_dataset as open
     from groupstream.features import Feature
     from groupstream.group import Group
     from groupstream.manifest import Manifest
     from groupstream.pulling import pull
+    from groupstream.stream import GroupStream
 
 from groupstream.errors import (
     CheckError,
@@ -41,12 +43,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckError",
+    "Cohort",
+    "Cohorts",
     "ConflictError",
     "CorruptError",
     "Dataset",
     "ExampleError",
     "Feature",
     "Group",
+    "GroupStream",
     "GroupstreamError",
     "Manifest",
     "PublishError",
@@ -63,9 +68,12 @@ __all__ = [
 ]
 
 _LAZY = {  # imported when they are first asked for, so that the command line answers at once
+    "Cohort": ("groupstream.cohorts", "Cohort"),
+    "Cohorts": ("groupstream.cohorts", "Cohorts"),
     "Dataset": ("groupstream.dataset", "Dataset"),
     "Feature": ("groupstream.features", "Feature"),
     "Group": ("groupstream.group", "Group"),
+    "GroupStream": ("groupstream.stream", "GroupStream"),
     "Manifest": ("groupstream.manifest", "Manifest"),
     "Split": ("groupstream.dataset", "Split"),
     "open": ("groupstream.dataset", "open_dataset"),

@@ -12,12 +12,15 @@ import groupstream
 
 PUBLIC = [
     "CheckError",
+    "Cohort",
+    "Cohorts",
     "ConflictError",
     "CorruptError",
     "Dataset",
     "ExampleError",
     "Feature",
     "Group",
+    "GroupStream",
     "GroupstreamError",
     "Manifest",
     "PublishError",
