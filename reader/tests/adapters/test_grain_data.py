@@ -147,6 +147,7 @@ def test_states_are_exact(golden: Path, arguments: dict[str, Any]) -> None:
 
 
 def test_a_version_on_a_server(golden: Path) -> None:
+    pytest.importorskip("requests")
     with FolderServer(golden) as server:
         stream = groupstream.open("text@1.0.0", server.url)["train"].shuffle(1)
         assert [plain(item) for item in stream.to_grain()] == expected_of(stream_of(golden).shuffle(1))

@@ -148,6 +148,7 @@ def test_a_group_larger_than_a_chunk(make_version: Any, monkeypatch: pytest.Monk
 
 
 def test_a_version_on_a_server(golden: Path) -> None:
+    pytest.importorskip("requests")
     expected = expected_of(stream_of(golden, "text").shuffle(1))
     with FolderServer(golden) as server:
         stream = groupstream.open("text@1.0.0", server.url)["train"].shuffle(1)

@@ -162,6 +162,7 @@ def test_a_group_larger_than_a_chunk_is_read_a_block_at_a_time(
 
 
 def test_a_version_on_a_server(tf: Any, golden: Path) -> None:
+    pytest.importorskip("requests")
     with FolderServer(golden) as server:
         stream = groupstream.open("text@1.0.0", server.url)["train"].shuffle(1)
         assert_same(found_in(stream.to_tf()), expected_of(stream_of(golden, "text").shuffle(1)))
