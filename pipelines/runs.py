@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.binary import byte_lengths, data_of, joined
-from groupstream.example_encoding import encode_examples, encode_group_ids
+from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import Features
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
 from groupstream.tfrecord import OVERHEAD_BYTES, frame_records

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from groupstream import CorruptError, Feature, SourceError, SpecError
-from groupstream.example_decoding import decode_examples
+from groupstream.examples.decoding import decode_examples
 from groupstream.features import GROUP_ID, DType, Features
 from groupstream.tfrecord import iter_record_blocks
 from sources.files import first_line, identity_of

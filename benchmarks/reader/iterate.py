@@ -1,8 +1,8 @@
 """Group by group against the field: `python -m benchmarks.reader.iterate [FOLDER]`.
 
-100,000 examples of about 0.5 KB in 8,500 Zipf-sized groups; the same bytes for all. Cases run in turn, each in a process
-of its own; a ratio is the median of the ratios of the same turn. Dataset Grouper runs in an environment of its own, named
-by DATASET_GROUPER_PYTHON (see benchmarks/peers), once: it takes minutes.
+100,000 examples of about 0.5 KB in 8,500 Zipf-sized groups; the same bytes for all. Cases run in turn, each in a
+process of its own; a ratio is the median of the ratios of the same turn. Dataset Grouper runs in an environment of
+its own, named by DATASET_GROUPER_PYTHON (see benchmarks/peers), once: it takes minutes.
 """
 
 from __future__ import annotations

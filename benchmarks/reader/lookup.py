@@ -1,9 +1,9 @@
 """One group by its id, among a million: `python -m benchmarks.reader.lookup [FOLDER]`.
 
-1,000,000 groups of 1 to 3 examples of about 0.5 KB. 3,000 ids drawn at random, each group read and decoded by itself; CRCs
-checked. Against SQLite keyed by group with the examples decoded by protobuf, and a Hugging Face `select` of the group's rows
-with its id looked up in a Python dictionary. Over HTTP: a server of this machine with 2 ms added to each request, against a
-bare request for the same range. Opening is timed apart.
+1,000,000 groups of 1 to 3 examples of about 0.5 KB. 3,000 ids drawn at random, each group read and decoded by
+itself; CRCs checked. Against SQLite keyed by group with the examples decoded by protobuf, and a Hugging Face
+`select` of the group's rows with its id looked up in a Python dictionary. Over HTTP: a server of this machine with 2
+ms added to each request, against a bare request for the same range. Opening is timed apart.
 """
 
 from __future__ import annotations

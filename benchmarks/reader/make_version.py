@@ -16,7 +16,7 @@ import pyarrow as pa
 from groupstream import layout
 from groupstream.binary import byte_lengths, data_of, joined
 from groupstream.commit import claim_version, commit_version, describe_file
-from groupstream.example_encoding import encode_examples, encode_group_ids
+from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import GROUP_ID, Feature
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.group_table import SCHEMA, statistics_of, write_group_table

@@ -1,4 +1,5 @@
-"""How a benchmark says what it found: a table of seconds, a table of ratios with their limits, kept beside the code."""
+"""How a benchmark says what it found: a table of seconds, a table of ratios with their limits, kept beside the
+code."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Does time grow in a straight line, and memory not at all? `python -m benchmarks.reader.scale [FOLDER]`.
 
-Each version is read group by group, every feature decoded and every CRC checked, in a process of its own, three times; the
-median counts (of the largest, one run). Beside it the same records with CRC checks only. Takes up to 6 GB of disk at a time.
+Each version is read group by group, every feature decoded and every CRC checked, in a process of its own, three
+times; the median counts (of the largest, one run). Beside it the same records with CRC checks only. Takes up to 6 GB
+of disk at a time.
 """
 
 from __future__ import annotations

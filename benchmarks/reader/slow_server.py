@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
                 file.seek(start)
                 self.wfile.write(file.read(end - start + 1))
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""

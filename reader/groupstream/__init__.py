@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from groupstream.features import Feature
     from groupstream.group import Group
     from groupstream.manifest import Manifest
-    from groupstream.pulling import pull
+    from groupstream.pulling.version import pull
     from groupstream.stream import GroupStream
 
 from groupstream.errors import (
@@ -77,7 +77,7 @@ _LAZY = {  # imported when they are first asked for, so that the command line an
     "Manifest": ("groupstream.manifest", "Manifest"),
     "Split": ("groupstream.dataset", "Split"),
     "open": ("groupstream.dataset", "open_dataset"),
-    "pull": ("groupstream.pulling", "pull"),
+    "pull": ("groupstream.pulling.version", "pull"),
 }
 
 

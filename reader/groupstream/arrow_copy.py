@@ -38,9 +38,9 @@ from groupstream.disk import free_bytes_in
 from groupstream.errors import PublishError, UnknownKeyError, UsageError
 from groupstream.features import Features, arrow_schema
 from groupstream.group_rows import GroupRows
-from groupstream.hashed_store import HashedStore
 from groupstream.manifest import Manifest, Shard
-from groupstream.pull_files import OnBytes, one_at_a_time
+from groupstream.pulling.files import OnBytes, one_at_a_time
+from groupstream.pulling.hashed_store import HashedStore
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset, Split

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import google_crc32c
 
-from groupstream.part_file import locked_part, sweep_part
+from groupstream.pulling.part_file import locked_part, sweep_part
 
 CHECKSUMS = "checksums.json"
 _BLOCK_BYTES = 8 << 20

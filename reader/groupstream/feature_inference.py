@@ -11,9 +11,9 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from groupstream.errors import CorruptError, ExampleError
-from groupstream.example_parsing import example_class
-from groupstream.example_values import walk_columns
-from groupstream.example_walk import IrregularError, bytes_of, find_features
+from groupstream.examples.parsing import example_class
+from groupstream.examples.values import walk_columns
+from groupstream.examples.walk import IrregularError, bytes_of, find_features
 from groupstream.features import DType, Feature
 
 _BATCH_BYTES = 8 << 20

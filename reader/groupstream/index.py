@@ -20,7 +20,7 @@ from groupstream.cached_folder import make_cached_folder
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
 from groupstream.group_rows import NUMBERS, GroupRows, numbers_of
 from groupstream.index_file import IndexFile
-from groupstream.part_file import reserve
+from groupstream.pulling.part_file import reserve
 
 IN_MEMORY_GROUPS = 1 << 16  # about 6 MB; a larger split gets a copy in the cache
 _DTYPES = {"hash_high": np.uint64, "hash_low": np.uint64, "id_end": np.int64, **dict.fromkeys(NUMBERS, np.int64)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from groupstream.errors import CorruptError
-from groupstream.example_decoding import decode_examples
+from groupstream.examples.decoding import decode_examples
 from groupstream.features import Feature
 from groupstream.group_rows import GroupRows
 from groupstream.ranges import read_ranges

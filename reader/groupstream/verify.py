@@ -12,7 +12,7 @@ from groupstream.chunk import Chunk
 from groupstream.commit import checksums
 from groupstream.dataset import Dataset, Split
 from groupstream.errors import CorruptError
-from groupstream.example_decoding import decode_examples
+from groupstream.examples.decoding import decode_examples
 from groupstream.features import Feature, Features
 from groupstream.group import Group
 from groupstream.group_order import hash_group_ids, hash_words, shard_of

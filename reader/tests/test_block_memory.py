@@ -20,8 +20,8 @@ READ_ALL = textwrap.dedent(
     import numpy as np, pyarrow as pa
     from groupstream import Feature
     from groupstream.binary import data_of
-    from groupstream.example_decoding import decode_examples
-    from groupstream.example_encoding import encode_examples
+    from groupstream.examples.decoding import decode_examples
+    from groupstream.examples.encoding import encode_examples
     from groupstream.tfrecord import frame_records, iter_record_blocks
 
     block_bytes, total_bytes, text_bytes = map(int, sys.argv[1:])

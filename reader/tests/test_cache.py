@@ -14,7 +14,7 @@ from groupstream import ConflictError
 from groupstream.cache import CachedStore, cache_folder, copy_folder, mirror_root, through_cache
 from groupstream.dataset import Dataset
 from groupstream.manifest import Manifest
-from groupstream.pulling import plan_pull, read_manifest
+from groupstream.pulling.version import plan_pull, read_manifest
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.testing import ReadLog, WrappedStore

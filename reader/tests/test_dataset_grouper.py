@@ -17,12 +17,18 @@ import groupstream
 from groupstream import CorruptError, ExampleError, Feature, SourceError, UsageError
 from groupstream.binary import byte_offsets, data_of
 from groupstream.dataset_grouper import read_groups
-from groupstream.example_encoding import encode_examples
+from groupstream.dataset_grouper.sequence_example import (
+    HEAD_BYTES,
+    encode_groups,
+    encode_heads,
+    encode_steps,
+    step_lengths,
+)
+from groupstream.examples.encoding import encode_examples
 from groupstream.exports import dataset_grouper as layout
 from groupstream.exports import export
 from groupstream.feature_inference import infer_features
 from groupstream.features import Features, arrow_schema
-from groupstream.sequence_example import HEAD_BYTES, encode_groups, encode_heads, encode_steps, step_lengths
 from groupstream.tfrecord import frame_records, unframe
 
 # Its own DummyDataset, `{"id": 0..2}`, as its tfds_to_tfrecords wrote it: grouped by whether id is even.

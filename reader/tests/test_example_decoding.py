@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from groupstream import CorruptError, ExampleError, Feature, SpecError
-from groupstream.example_decoding import decode_examples
-from groupstream.example_parsing import example_class
+from groupstream.examples.decoding import decode_examples
+from groupstream.examples.parsing import example_class
 from groupstream.features import feature_of_arrow
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from groupstream import ExampleError, Feature
 from groupstream.binary import joined
-from groupstream.example_decoding import decode_examples
-from groupstream.example_encoding import encode_examples, encode_group_ids
-from groupstream.example_parsing import example_class
+from groupstream.examples.decoding import decode_examples
+from groupstream.examples.encoding import encode_examples, encode_group_ids
+from groupstream.examples.parsing import example_class
 from groupstream.features import Features, arrow_schema
 
 INTEGERS = {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32)} | {"int64"}

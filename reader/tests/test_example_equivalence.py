@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from groupstream import CorruptError, ExampleError, Feature
-from groupstream.example_decoding import decode_examples
-from groupstream.example_values import walk_columns
-from groupstream.example_walk import IrregularError
+from groupstream.examples.decoding import decode_examples
+from groupstream.examples.values import walk_columns
+from groupstream.examples.walk import IrregularError
 from groupstream.features import Features
 
 NAMES = ["a", "b", "lang", "eightchr", "a longer name", "é"]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from groupstream import CorruptError, ExampleError, Feature
 from groupstream.binary import gather, joined
-from groupstream.example_encoding import encode_examples, encode_group_ids
-from groupstream.example_parsing import example_class, parse_columns
-from groupstream.example_values import RawColumn, walk_columns
-from groupstream.example_walk import IrregularError, bytes_of
+from groupstream.examples.encoding import encode_examples, encode_group_ids
+from groupstream.examples.parsing import example_class, parse_columns
+from groupstream.examples.values import RawColumn, walk_columns
+from groupstream.examples.walk import IrregularError, bytes_of
 
 KINDS = {"a": "bytes_list", "b": "int64_list", "longer name": "float_list"}
 

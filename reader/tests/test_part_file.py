@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from groupstream.part_file import PartFile, bytes_allocated, bytes_there, locked_part, sweep_part
+from groupstream.pulling.part_file import PartFile, bytes_allocated, bytes_there, locked_part, sweep_part
 
 SIZE, BLOCK = 25, 10
 
@@ -83,7 +83,7 @@ def test_one_at_a_time_has_a_part(tmp_path: Path) -> None:
 RACE = """
 import os, sys
 from pathlib import Path
-from groupstream.part_file import locked_part
+from groupstream.pulling.part_file import locked_part
 
 path = Path(sys.argv[1])
 part = Path(f"{path}.part")

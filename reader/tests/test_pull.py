@@ -13,8 +13,8 @@ import pytest
 import groupstream
 from groupstream import ConflictError, CorruptError, StoreError, UnknownKeyError, UsageError
 from groupstream.manifest import Manifest
-from groupstream.pull_files import Pull
-from groupstream.pulling import plan_pull
+from groupstream.pulling.files import Pull
+from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.testing import ReadLog, WrappedStore

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from groupstream import PublishError
-from groupstream.pull_files import Pull
-from groupstream.pull_groups import GroupsPull, plan_groups
-from groupstream.pulling import plan_pull
+from groupstream.pulling.files import Pull
+from groupstream.pulling.groups import GroupsPull, plan_groups
+from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 
 LIMITED = """
 import resource, sys
-from groupstream.pulling import plan_pull
+from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 root, to, limit = sys.argv[1:]

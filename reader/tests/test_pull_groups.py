@@ -11,9 +11,9 @@ import pytest
 
 import groupstream
 from groupstream import ConflictError, CorruptError, Feature, UnknownKeyError, UsageError
-from groupstream.copy_groups import BLOCK_BYTES, GAP_BYTES, Piece, in_requests, place_groups
-from groupstream.pull_groups import plan_groups
-from groupstream.pulling import plan_pull
+from groupstream.pulling.copy_groups import BLOCK_BYTES, GAP_BYTES, Piece, in_requests, place_groups
+from groupstream.pulling.groups import plan_groups
+from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.testing import ReadLog, WrappedStore

@@ -13,8 +13,8 @@ import pytest
 
 import groupstream
 from groupstream.manifest import Manifest
-from groupstream.pull_groups import plan_groups
-from groupstream.pulling import plan_pull
+from groupstream.pulling.groups import plan_groups
+from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.testing import ReadLog, WrappedStore
@@ -27,8 +27,8 @@ BLOCK = 4096
 PULL = """
 import os, signal, sys, threading, time
 from pathlib import Path
-from groupstream.pulling import plan_pull
-from groupstream.pull_groups import plan_groups
+from groupstream.pulling.version import plan_pull
+from groupstream.pulling.groups import plan_groups
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.testing import ReadLog, WrappedStore

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from groupstream import Feature
-from groupstream.example_decoding import decode_examples
-from groupstream.example_encoding import encode_examples
+from groupstream.examples.decoding import decode_examples
+from groupstream.examples.encoding import encode_examples
 from groupstream.features import arrow_schema
 from groupstream.python_values import python_values
 

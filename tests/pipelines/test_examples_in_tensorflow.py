@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from groupstream import Feature
 from groupstream.binary import data_of, joined
-from groupstream.example_decoding import decode_examples
-from groupstream.example_encoding import encode_examples, encode_group_ids
+from groupstream.examples.decoding import decode_examples
+from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import arrow_schema
 from groupstream.python_values import python_values
 from groupstream.tfds_metadata import features_json

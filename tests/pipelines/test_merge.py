@@ -12,7 +12,7 @@ import pytest
 
 from groupstream import CorruptError
 from groupstream.binary import byte_lengths
-from groupstream.example_decoding import decode_examples
+from groupstream.examples.decoding import decode_examples
 from groupstream.features import GROUP_ID, Feature
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.tfrecord import unframe

@@ -46,9 +46,9 @@ def pull(
     """Bring a version, or some of it, to this machine; what is there already is not read again."""
     import json as json_module
 
-    from groupstream.pull_files import Pull
-    from groupstream.pull_groups import GroupsPull, plan_groups
-    from groupstream.pulling import is_here, plan_pull
+    from groupstream.pulling.files import Pull
+    from groupstream.pulling.groups import GroupsPull, plan_groups
+    from groupstream.pulling.version import is_here, plan_pull
     from groupstream.refs import resolve
 
     location = resolve(ref, root)

@@ -15,11 +15,17 @@ import numpy as np
 
 from groupstream.binary import byte_lengths, data_of
 from groupstream.chunk import Chunk
+from groupstream.dataset_grouper.sequence_example import (
+    HEAD_BYTES,
+    encode_groups,
+    encode_heads,
+    encode_steps,
+    step_lengths,
+)
 from groupstream.errors import UsageError
 from groupstream.exports.format import Format, OnBytes
 from groupstream.features import Features
 from groupstream.long_record import write_record
-from groupstream.sequence_example import HEAD_BYTES, encode_groups, encode_heads, encode_steps, step_lengths
 from groupstream.stream import GroupStream
 from groupstream.tfds_metadata import features_json
 from groupstream.tfrecord import frame_records

@@ -10,7 +10,7 @@ import groupstream
 from groupstream import StoreError
 from groupstream.cache import through_cache
 from groupstream.dataset import Dataset
-from groupstream.pulling import plan_pull
+from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.testing import ReadLog, WrappedStore
 from groupstream.verify import verify

@@ -25,7 +25,6 @@ from groupstream import layout
 from groupstream.binary import binary_array
 from groupstream.cache import cache_folder, public_name
 from groupstream.commit import claim_version, commit_version, describe_file, read_claim
-from groupstream.copy_groups import check_groups, copy_groups, place_groups
 from groupstream.disk import explaining_errors, free_bytes_in, remove_if_empty, require_room
 from groupstream.errors import ConflictError, CorruptError, UnknownKeyError, UsageError
 from groupstream.group_order import hash_group_ids, hash_words, shard_of
@@ -33,9 +32,10 @@ from groupstream.group_rows import GroupRows, rows_of_batch
 from groupstream.group_table import SCHEMA, statistics_of, write_group_table
 from groupstream.index_file import IndexFile
 from groupstream.manifest import FORMAT_VERSION, Counts, Manifest, Shard, SplitInfo, canonical_json
-from groupstream.part_file import locked_part, sweep_part
-from groupstream.pull_files import CONNECTIONS, OnBytes, one_at_a_time
-from groupstream.pulling import folder_of, known_splits, read_manifest
+from groupstream.pulling.copy_groups import check_groups, copy_groups, place_groups
+from groupstream.pulling.files import CONNECTIONS, OnBytes, one_at_a_time
+from groupstream.pulling.part_file import locked_part, sweep_part
+from groupstream.pulling.version import folder_of, known_splits, read_manifest
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.tfds_metadata import dataset_info_json, features_json

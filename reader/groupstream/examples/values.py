@@ -9,7 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.binary import data_of, gather
-from groupstream.example_walk import IrregularError, Spans, bytes_of, enter, find_features, no_spans, only, read_varints
+from groupstream.examples.walk import (
+    IrregularError,
+    Spans,
+    bytes_of,
+    enter,
+    find_features,
+    no_spans,
+    only,
+    read_varints,
+)
 
 _MAX_STEPS = 1 << 12  # a list of more byte strings is parsed instead: the walk takes one of each record a step
 _MAX_SHORT_VARINT = 8  # bytes: 56 bits

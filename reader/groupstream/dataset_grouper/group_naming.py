@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.errors import ExampleError
-from groupstream.example_decoding import decode_examples
+from groupstream.examples.decoding import decode_examples
 from groupstream.feature_inference import infer_features
 from groupstream.features import Feature, Features
 

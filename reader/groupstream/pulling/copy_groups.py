@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from groupstream.binary import byte_lengths
-from groupstream.download import read_range
 from groupstream.errors import CorruptError
 from groupstream.group_rows import GroupRows
-from groupstream.part_file import allocate, write_at
+from groupstream.pulling.download import read_range
+from groupstream.pulling.part_file import allocate, write_at
 from groupstream.stores import Store
 from groupstream.tfrecord import OVERHEAD_BYTES, iter_record_blocks
 

@@ -22,10 +22,10 @@ from groupstream.disk import (
     sweep_forgotten,
     sync_folder,
 )
-from groupstream.download import download_file
 from groupstream.errors import ConflictError, CorruptError
 from groupstream.manifest import Manifest, StoredFile
-from groupstream.part_file import PartFile, bytes_allocated, bytes_there, locked_part, sweep_part
+from groupstream.pulling.download import download_file
+from groupstream.pulling.part_file import PartFile, bytes_allocated, bytes_there, locked_part, sweep_part
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from groupstream.commit import checksums
 from groupstream.errors import CorruptError, StoreError
 from groupstream.manifest import StoredFile
-from groupstream.part_file import PartFile
+from groupstream.pulling.part_file import PartFile
 from groupstream.stores import Store
 
 

@@ -15,12 +15,12 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from groupstream.dataset_grouper.group_naming import ByFeature, Name, by_position, two_names
+from groupstream.dataset_grouper.sequence_example import HEAD_BYTES, find_steps, iter_records, split_groups
 from groupstream.errors import ExampleError, SourceError
-from groupstream.example_decoding import decode_examples
+from groupstream.examples.decoding import decode_examples
 from groupstream.features import Features
-from groupstream.group_naming import ByFeature, Name, by_position, two_names
 from groupstream.long_record import check_record, checked_length
-from groupstream.sequence_example import HEAD_BYTES, find_steps, iter_records, split_groups
 from groupstream.tfrecord import HEADER_BYTES, OVERHEAD_BYTES, find_frames, unframe
 
 _BLOCK_BYTES = 8 << 20

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from groupstream.binary import byte_lengths, data_of
 from groupstream.errors import ExampleError
-from groupstream.example_parsing import parse_columns
-from groupstream.example_values import RawColumn, walk_columns
-from groupstream.example_walk import IrregularError
+from groupstream.examples.parsing import parse_columns
+from groupstream.examples.values import RawColumn, walk_columns
+from groupstream.examples.walk import IrregularError
 from groupstream.features import Feature, Features, arrow_schema
 
 _NUMBER_KINDS = {"float32": "float_list"}

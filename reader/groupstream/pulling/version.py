@@ -11,13 +11,13 @@ from groupstream import layout
 from groupstream.cache import mirror_root, source_root
 from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.manifest import Manifest
-from groupstream.pull_files import OnBytes, Pull
+from groupstream.pulling.files import OnBytes, Pull
 from groupstream.refs import Location, resolve
 from groupstream.stores import LocalStore, is_url
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset
-    from groupstream.pull_groups import GroupsPull
+    from groupstream.pulling.groups import GroupsPull
 
 
 def pull(
@@ -61,7 +61,7 @@ def pull(
 
     location = resolve(ref, root)
     if group_ids is not None:
-        from groupstream.pull_groups import plan_groups
+        from groupstream.pulling.groups import plan_groups
 
         planned: Pull | GroupsPull = plan_groups(location, group_ids, splits, to)
     else:

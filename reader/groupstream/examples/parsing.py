@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 
 from groupstream.binary import binary_array
 from groupstream.errors import CorruptError, ExampleError
-from groupstream.example_values import RawColumn
+from groupstream.examples.values import RawColumn
 
 
 def parse_columns(records: pa.LargeBinaryArray, kinds: Mapping[str, str]) -> dict[str, RawColumn]:
