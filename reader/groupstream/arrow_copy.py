@@ -7,7 +7,7 @@
   group_first_rows.npy    int64[num_groups]: and where among the examples
   checksums.json          sizes and CRC32Cs of these files
 
-A record batch holds what one chunk of the stored order holds: whole groups, of about 8 MiB or of one row group of the
+A record batch holds what one chunk of the stored order holds: whole groups, of about 4 MiB or of one row group of the
 index, or a block of 4 MiB of a larger group. So reading in stored order copies nothing.
 
 It is made only of bytes whose CRCs were checked, and kept only if they have the SHA-256 that the manifest gives the

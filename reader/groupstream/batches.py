@@ -43,7 +43,7 @@ class ExampleBatches(Iterator[Any]):
     Args:
         stream: whose examples; several epochs follow each other, no batch holds examples of two.
         form: of the batches.
-        batch_size: examples a batch. None for what was read together, up to about 8 MiB, or for whole groups.
+        batch_size: examples a batch. None for what was read together, up to about 4 MiB, or for whole groups.
         drop_last: leaves a smaller last batch out.
         by_group: each item is `(group_id, batch)`, and a batch holds examples of one group; the last of a group may be
             smaller. Without a `batch_size` a group is held whole.

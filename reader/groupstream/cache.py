@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 
 from groupstream import layout
+from groupstream.disk import absolute
 from groupstream.errors import ConflictError
 from groupstream.refs import Location
 from groupstream.stores import LocalStore, Store
@@ -29,7 +30,7 @@ _SLUG_CHARACTERS = 60
 def cache_folder() -> Path:
     """$GROUPSTREAM_CACHE, else $XDG_CACHE_HOME/groupstream, else ~/.cache/groupstream. It need not exist."""
     if own := os.environ.get(CACHE_VARIABLE):
-        return Path(own).expanduser().absolute()
+        return absolute(own)
     shared = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(shared) if Path(shared).is_absolute() else Path.home() / ".cache"  # XDG: ignore a relative one
     return base / "groupstream"
@@ -48,7 +49,7 @@ def public_name(root: str) -> str:
     >>> public_name("https://me:secret@host/datasets/?token=1")
     'https://host/datasets'
     """
-    return re.sub(r"^([a-z0-9+]+://)[^/@]*@", r"\1", root.partition("?")[0]).rstrip("/") or "/"
+    return re.sub(r"^([a-z0-9+]+://)[^/]*@", r"\1", root.partition("?")[0]).rstrip("/") or "/"
 
 
 def source_root(location: Location) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,7 +19,7 @@ from groupstream.shard_reader import ShardReader
 if TYPE_CHECKING:
     from groupstream.arrow_reader import ArrowShard
 
-CHUNK_BYTES = 8 << 20  # about how much is read at once
+CHUNK_BYTES = 4 << 20  # about how much is read at once: more leaves the caches of a core, less costs calls
 
 
 class Chunk:
@@ -89,9 +90,17 @@ class Chunk:
     def batches_of(self, place: int, num_examples: int) -> Iterator[pa.RecordBatch]:
         """The decoded examples of one of its groups; of the Arrow copy, slices without a copy."""
         if self._reader.arrow is None:
-            return iter([self.examples.slice(int(self.bounds[place]), num_examples)])
+            return iter((self._arrived.slice(self._firsts[place], num_examples),))
         shard, first = self._places[place]
         return shard.slices(first, num_examples)
+
+    @functools.cached_property
+    def _arrived(self) -> pa.RecordBatch:
+        return self.examples
+
+    @functools.cached_property
+    def _firsts(self) -> list[int]:
+        return self.bounds.tolist()
 
     @functools.cached_property
     def _places(self) -> list[tuple[ArrowShard, int]]:
@@ -100,11 +109,10 @@ class Chunk:
 
     def groups(self) -> Iterator[Group]:
         """Its groups, in order."""
-        rows = self.rows
-        together = None if self.is_large else self
-        numbers = (getattr(rows, name).tolist() for name in ("num_examples", "num_bytes", "num_words"))
-        for i, (group_id, *sizes) in enumerate(zip(rows.group_ids, *numbers, strict=True)):
-            yield Group(self._reader, rows, i, group_id, *sizes, chunk=together)
+        reader, rows = self._reader, self.rows
+        together = None if self.is_large else weakref.ref(self)
+        for i, (group_id, num_examples) in enumerate(zip(rows.group_ids, rows.num_examples.tolist(), strict=True)):
+            yield Group(reader, rows, i, group_id, num_examples, together)
 
 
 def cut_in_chunks(reader: ShardReader, blocks: Iterable[GroupRows]) -> Iterator[Chunk]:

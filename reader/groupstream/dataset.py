@@ -15,7 +15,6 @@ from groupstream.arrow_copy import arrow_folders, require_arrow_copy
 from groupstream.arrow_reader import ArrowCopies
 from groupstream.cache import through_cache
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
-from groupstream.cohorts import Cohorts, Sampling
 from groupstream.errors import UnknownKeyError
 from groupstream.features import Features
 from groupstream.framework_methods import FrameworkMethods
@@ -25,13 +24,16 @@ from groupstream.index import GroupIndex, open_index
 from groupstream.index_file import IndexFile
 from groupstream.manifest import Manifest, SplitInfo
 from groupstream.refs import Location, resolve
-from groupstream.selection import as_id
+from groupstream.selection import as_id, as_ids
 from groupstream.shard_reader import ShardReader
+from groupstream.steps import StreamSteps
 from groupstream.stored import local_path, read_stored
 from groupstream.stream import GroupIterator, GroupStream
 
 
-def open_dataset(ref: str | os.PathLike[str], root: str | None = None, *, arrow: bool = False) -> Dataset:
+def open_dataset(
+    ref: str | os.PathLike[str], root: str | os.PathLike[str] | None = None, *, arrow: bool = False
+) -> Dataset:
     """Opens a published version. Reads its manifest only.
 
     Args:
@@ -85,6 +87,9 @@ class Dataset(Mapping[str, "Split"]):
             require_arrow_copy(self.manifest, [name])
         return Split(self._location, self.manifest, name, self._arrow)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.manifest.splits
+
     def from_shards(self) -> Dataset:
         """The same version, without its Arrow copy."""
         return Dataset(self._location, self.manifest)
@@ -99,8 +104,8 @@ class Dataset(Mapping[str, "Split"]):
         return f"<groupstream.Dataset {self.manifest.ref}: {', '.join(self)}>"
 
 
-class Split(FrameworkMethods):
-    """The groups of one split: a stream of them, or one by id. What a `GroupStream` has, a split has too."""
+class Split(StreamSteps, FrameworkMethods):
+    """The groups of one split: a stream of them, or one by id. The steps of a `GroupStream` are here too."""
 
     def __init__(self, location: Location, manifest: Manifest, name: str, arrow: bool = False) -> None:
         self._location = location
@@ -146,7 +151,7 @@ class Split(FrameworkMethods):
     @property
     def is_local(self) -> bool:
         """Whether its first shard is a file of this machine. No I/O."""
-        return local_path(self._location.store, f"{self._location.folder}/{self.info.shards[0].path}") is not None
+        return not self._paths or local_path(self._location.store, self._paths[0]) is not None
 
     def group_table(self, columns: list[str] | None = None) -> pa.Table:
         """One row per group in stored order: ids, sizes, places. Reads the index, never the data."""
@@ -161,22 +166,6 @@ class Split(FrameworkMethods):
     def __iter__(self) -> GroupIterator:
         """All groups in stored order. Reads the index a part at a time."""
         return iter(self.stream())
-
-    def filter(self, **conditions: Any) -> GroupStream:
-        """See `GroupStream.filter`."""
-        return self.stream().filter(**conditions)
-
-    def select(self, *features: str) -> GroupStream:
-        """See `GroupStream.select`."""
-        return self.stream().select(*features)
-
-    def shuffle(self, seed: int) -> GroupStream:
-        """See `GroupStream.shuffle`."""
-        return self.stream().shuffle(seed)
-
-    def shard(self, index: int, count: int) -> GroupStream:
-        """See `GroupStream.shard`."""
-        return self.stream().shard(index, count)
 
     def __len__(self) -> int:
         return self.num_groups
@@ -198,16 +187,12 @@ class Split(FrameworkMethods):
         Raises:
             UnknownKeyError: an id that the split does not have; before anything is read.
         """
-        return self.groups_of(self.index.rows(self.rows_of([as_id(group_id) for group_id in group_ids])))
+        return self.groups_of(self.index.rows(self.rows_of(as_ids(group_ids))))
 
     def groups_of(self, rows: GroupRows, features: Sequence[str] | None = None) -> Iterator[Group]:
         """The groups of some rows, read and decoded together."""
-        for chunk in work_ahead(cut_in_chunks(self.reader(features), [rows]), Chunk.decode, num_chunks=1):
+        for chunk in work_ahead(cut_in_chunks(self.reader(features), [rows]), Chunk.decode, self.stream().chunks_ahead):
             yield from chunk.groups()
-
-    def cohorts(self, size: int, seed: int, sampling: Sampling = "uniform", **conditions: Any) -> Cohorts:
-        """See `GroupStream.cohorts`."""
-        return self.filter(**conditions).cohorts(size, seed, sampling)
 
     def rows_of(self, group_ids: Sequence[bytes]) -> np.ndarray:
         """int64[len(group_ids)]: the numbers of these groups in stored order. Reads the index only.
@@ -232,18 +217,22 @@ class Split(FrameworkMethods):
             UnknownKeyError: a name that no feature has.
         """
         for name in names:
-            if name not in self.features:
+            if not isinstance(name, str) or name not in self.features:
                 raise UnknownKeyError(f"{self.ref} has no feature {name!r}; it has {', '.join(self.features)}")
         return {name: self.features[name] for name in names}
 
     def reader(self, features: Sequence[str] | None = None) -> ShardReader:
         """What reads its shards, and which features it decodes; default all."""
-        paths = tuple(f"{self._location.folder}/{shard.path}" for shard in self.info.shards)
         chosen = self.features if features is None else self.features_named(features)
         arrow = self._arrow_copies
         if arrow is not None and features is not None:
             arrow = arrow.select(features)
-        return ShardReader(self._location.store, paths, chosen, arrow)
+        return ShardReader(self._location.store, self._paths, chosen, arrow)
+
+    @functools.cached_property
+    def _paths(self) -> tuple[str, ...]:
+        """Of its shards; one split may have thousands, and each look-up of a group needs them."""
+        return tuple(f"{self._location.folder}/{shard.path}" for shard in self.info.shards)
 
     @functools.cached_property
     def _arrow_copies(self) -> ArrowCopies | None:

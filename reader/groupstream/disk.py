@@ -1,4 +1,4 @@
-"""The disk that a pull writes to: its room, its errors, and what must be durable."""
+"""The disk of this machine: its paths, its room, its errors, and what must be durable."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from pathlib import Path
 from groupstream.errors import PublishError
 
 _FORGOTTEN_SECONDS = 24 * 3600
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """A path from the top of the disk. A ~ is the home of a user, where there is such a user."""
+    return Path(os.path.expanduser(path)).absolute()  # noqa: PTH111
 
 
 def free_bytes_in(folder: Path) -> int:

@@ -24,7 +24,7 @@ class FrameworkMethods:
         """Its examples, across groups, as Arrow record batches with a `group_id` column first.
 
         Args:
-            batch_size: examples a batch; the last of an epoch is smaller. Default: as they are read, up to about 8 MiB.
+            batch_size: examples a batch; the last of an epoch is smaller. Default: as they are read, up to about 4 MiB.
             drop_last: leaves a smaller last batch out.
 
         Returns:
@@ -152,7 +152,7 @@ class FrameworkMethods:
         - Lists: a tensor of as many values; `batch()` makes a RaggedTensor of them.
         - Optional features: also `<name>_is_there`, a bool. A missing value is 0, no bytes, an empty list.
 
-        All CRCs are checked, and Python runs once for each chunk of 8 MiB. Flattening a nested dataset, with
+        All CRCs are checked, and Python runs once for each chunk of 4 MiB. Flattening a nested dataset, with
         `flat_map(lambda group: group["examples"].batch(64))`, costs little; a loop in Python over the examples of a
         group costs TensorFlow about 2 ms to begin. It calls back into this process, so it cannot be saved or sent
         elsewhere.

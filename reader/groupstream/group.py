@@ -26,11 +26,9 @@ class Group:
     Attributes:
         id: the group id as it is stored.
         num_examples: how many examples it has.
-        num_bytes: bytes of its serialised examples.
-        num_words: words in its text features.
     """
 
-    __slots__ = ("__weakref__", "_chunk", "_place", "_reader", "_rows", "id", "num_bytes", "num_examples", "num_words")
+    __slots__ = ("__weakref__", "_chunk", "_place", "_reader", "_rows", "id", "num_examples")
 
     def __init__(
         self,
@@ -39,18 +37,24 @@ class Group:
         place: int,
         group_id: bytes,
         num_examples: int,
-        num_bytes: int,
-        num_words: int,
-        chunk: Chunk | None = None,
+        chunk: weakref.ref[Chunk] | None = None,
     ) -> None:
         self._reader = reader
         self._rows = rows
         self._place = place  # in the rows
-        self._chunk = None if chunk is None else weakref.ref(chunk)
+        self._chunk = chunk
         self.id = group_id
         self.num_examples = num_examples
-        self.num_bytes = num_bytes
-        self.num_words = num_words
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of its serialised examples."""
+        return int(self._rows.num_bytes[self._place])
+
+    @property
+    def num_words(self) -> int:
+        """Words in its text features."""
+        return int(self._rows.num_words[self._place])
 
     @property
     def name(self) -> str:
@@ -69,9 +73,8 @@ class Group:
         """Its examples, decoded, a block at a time: memory is bounded however large the group is."""
         chunk = self._chunk and self._chunk()
         if chunk:
-            yield from chunk.batches_of(self._place, self.num_examples)
-        else:
-            yield from self._reader.batches_of(self._rows.cut(self._place, self._place + 1))
+            return chunk.batches_of(self._place, self.num_examples)
+        return self._reader.batches_of(self._rows.cut(self._place, self._place + 1))
 
     def table(self) -> pa.Table:
         """All its examples as one table."""
@@ -93,5 +96,4 @@ class Group:
 
 def single_group(reader: ShardReader, rows: GroupRows) -> Group:
     """The one group of `rows`, to be read by itself."""
-    num_examples, num_bytes, num_words = (int(c[0]) for c in (rows.num_examples, rows.num_bytes, rows.num_words))
-    return Group(reader, rows, 0, rows.group_ids[0], num_examples, num_bytes, num_words)
+    return Group(reader, rows, 0, rows.group_ids[0], int(rows.num_examples[0]))

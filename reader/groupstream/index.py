@@ -31,8 +31,8 @@ class GroupIndex:
     """All rows of a group table by their number in stored order."""
 
     def __init__(self, columns: dict[str, np.ndarray], ids: np.ndarray, seed: int) -> None:
-        self._columns = columns
-        self._ids = ids
+        self._columns = {name: np.asarray(column) for name, column in columns.items()}  # a memmap is slow to index
+        self._ids = memoryview(ids)
         self._seed = seed
 
     def __len__(self) -> int:
@@ -45,27 +45,23 @@ class GroupIndex:
     def find(self, group_ids: Sequence[bytes]) -> np.ndarray:
         """int64[len(group_ids)]: the row of each id, -1 where there is no such group. No I/O but the index."""
         high, low = hash_words(hash_group_ids(group_ids, self._seed))
-        rows = np.searchsorted(self._columns["hash_high"], high)
+        highs, lows = self._columns["hash_high"], self._columns["hash_low"]
+        rows = np.searchsorted(highs, high)
         for i, row in enumerate(rows.tolist()):
-            while (
-                row < len(self)
-                and self._columns["hash_high"][row] == high[i]
-                and self._columns["hash_low"][row] < low[i]
-            ):
+            while row < len(highs) and highs[row] == high[i] and lows[row] < low[i]:
                 row += 1
-            rows[i] = row if row < len(self) and self._id(row) == group_ids[i] else -1
+            rows[i] = row if row < len(highs) and self._ids_of(np.array([row])) == [group_ids[i]] else -1
         return rows
 
     def rows(self, numbers: np.ndarray, positions: np.ndarray | None = None) -> GroupRows:
         """The rows with these numbers, in their order; they stand at `positions`, by default their numbers."""
-        ids = [self._id(row) for row in numbers.tolist()]
-        found = (np.asarray(self._columns[name][numbers]) for name in NUMBERS)
-        return GroupRows(numbers if positions is None else positions, ids, *found)
+        found = (self._columns[name][numbers] for name in NUMBERS)
+        return GroupRows(numbers if positions is None else positions, self._ids_of(numbers), *found)
 
-    def _id(self, row: int) -> bytes:
+    def _ids_of(self, rows: np.ndarray) -> list[bytes]:
         ends = self._columns["id_end"]
-        start = int(ends[row - 1]) if row else 0
-        return self._ids[start : int(ends[row])].tobytes()
+        starts = np.where(rows > 0, ends[np.maximum(rows, 1) - 1], 0)  # rows may be unsigned
+        return [bytes(self._ids[a:b]) for a, b in zip(starts.tolist(), ends[rows].tolist(), strict=True)]
 
 
 def open_index(file: IndexFile, seed: int) -> GroupIndex:

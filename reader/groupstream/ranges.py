@@ -19,10 +19,11 @@ _REQUESTS_AT_ONCE = 16
 
 
 class _Run(NamedTuple):
-    """Ranges of one file that are read together: their numbers, and the bytes from the first to the last."""
+    """Ranges of one file that are read together: `first` to `stop` in the order of places, from `start` on."""
 
     path: str
-    members: np.ndarray
+    first: int
+    stop: int
     start: int
     length: int
 
@@ -41,15 +42,17 @@ def read_ranges(
     Raises:
         CorruptError: a file is missing.
     """
+    order = np.lexsort((starts, files))
+    files, starts, lengths = files[order], starts[order], lengths[order]
     is_local = local_path(store, paths[int(files[0])]) is not None
     runs = _runs(paths, files, starts, lengths, _LOCAL_GAP_BYTES if is_local else _REMOTE_GAP_BYTES)
-    found: list[bytes] = [b""] * len(starts)
+    found: list[bytes] = [b""] * len(order)
+    places = list(zip(order.tolist(), starts.tolist(), lengths.tolist(), strict=True))
 
     def cut(run: _Run, data: bytes) -> None:
-        for i, start, length in zip(*(a[run.members].tolist() for a in (order, starts, lengths)), strict=True):
+        for i, start, length in places[run.first : run.stop]:
             found[i] = data[start - run.start : start - run.start + length]
 
-    order = np.arange(len(starts))
     if is_local:
         for run, data in _read_local(store, runs):
             cut(run, data)
@@ -62,19 +65,22 @@ def read_ranges(
 def _runs(
     paths: Sequence[str], files: np.ndarray, starts: np.ndarray, lengths: np.ndarray, gap_bytes: int
 ) -> list[_Run]:
-    order = np.lexsort((starts, files))
-    files, starts, ends = files[order], starts[order], (starts + lengths)[order]
+    """Cuts where the file changes, where a gap is too large, and where a run has become too long."""
+    ends = starts + lengths
     apart = (np.diff(files) != 0) | (starts[1:] - ends[:-1] > gap_bytes)
-    pieces = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(order)]]).tolist()
+    firsts = np.concatenate([[0], np.flatnonzero(apart) + 1])
+    stops = np.append(firsts[1:], len(files))
+    columns = firsts, stops, files[firsts], starts[firsts], np.maximum.reduceat(ends, firsts)
     runs = []
-    for first, last in itertools.pairwise(pieces):
-        while first < last:
-            stop = max(
-                first + 1, int(np.searchsorted(ends[first:last], starts[first] + _MAX_RUN_BYTES, "right")) + first
-            )
-            start, end = int(starts[first]), int(ends[first:stop].max())
-            runs.append(_Run(paths[int(files[first])], order[first:stop], start, end - start))
-            first = stop
+    for first, stop, file, start, end in zip(*(column.tolist() for column in columns), strict=True):
+        if end - start > _MAX_RUN_BYTES and stop - first > 1:
+            middle = (first + stop) // 2
+            halves = (slice(first, middle), slice(middle, stop))
+            for half in halves:
+                below = _runs(paths, files[half], starts[half], lengths[half], gap_bytes)
+                runs += [run._replace(first=run.first + half.start, stop=run.stop + half.start) for run in below]
+        else:
+            runs.append(_Run(paths[file], first, stop, start, end - start))
     return runs
 
 

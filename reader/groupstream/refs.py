@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from groupstream.disk import absolute
 from groupstream.errors import RefNotFoundError, UsageError
 from groupstream.layout import MANIFEST, is_name, is_version, version_key
 from groupstream.stores import Store, is_url, open_store
@@ -30,10 +32,10 @@ class Location(NamedTuple):
 
 def default_root() -> str:
     """The folder or URL that refs are looked up in: $GROUPSTREAM_ROOT, or ~/groupstream."""
-    return os.environ.get(ROOT_VARIABLE) or str(Path(DEFAULT_ROOT).expanduser())
+    return os.environ.get(ROOT_VARIABLE) or str(absolute(DEFAULT_ROOT))
 
 
-def resolve(ref: str | os.PathLike[str], root: str | None = None) -> Location:
+def resolve(ref: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Location:
     """Finds the version that `ref` names.
 
     A number costs one request, `latest` two, where the newest folder is a published version.
@@ -49,12 +51,12 @@ def resolve(ref: str | os.PathLike[str], root: str | None = None) -> Location:
     if is_url(text):
         return _at_url(text)
     name, _, wanted = text.partition("@")
-    if not is_name(name) or (Path(text) / MANIFEST).is_file():
+    if not is_name(name) or _has_manifest(Path(text)):
         return _at_path(text)
-    store = open_store(root or default_root())
+    store = open_store(os.fspath(root or default_root()))
     version = _newest(store, name) if wanted in ("", "latest") else _if_published(store, name, wanted)
     if version is None:
-        raise RefNotFoundError(_what_there_is(store, name, text))
+        raise RefNotFoundError(_what_there_is(store, name, text, root))
     return Location(store, f"{name}/{version}")
 
 
@@ -85,22 +87,39 @@ def _is_published(store: Store, folder: str) -> bool:
     return store.size_bytes(f"{folder}/{MANIFEST}") is not None
 
 
-def _what_there_is(store: Store, name: str, text: str) -> str:
+def _what_there_is(store: Store, name: str, text: str, root: str | os.PathLike[str] | None) -> str:
+    there = f" --root {shlex.quote(os.fspath(root))}" if root else ""
     try:
         newest = _newest(store, name)
     except UsageError as error:  # a web server, which cannot list
         return f"{text} not found. {error}"
     if newest is None:
-        return f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls --root {store.root}"
-    return f"{text} not found; newest is {newest}. List the versions with: groupstream ls {name}"
+        return f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls{there}"
+    return f"{text} not found; newest is {newest}. List the versions with: groupstream ls {name}{there}"
 
 
 def _at_path(text: str) -> Location:
-    folder = Path(text).expanduser().absolute()
-    if not (folder / MANIFEST).is_file():
-        hint = "not a published version: it has no manifest.json" if folder.is_dir() else "no such folder"
-        raise RefNotFoundError(f"{text}: {hint}. List what is published with: groupstream ls")
+    folder = absolute(text)
+    if not _has_manifest(folder):
+        raise RefNotFoundError(f"{text}: {_why_not(folder)}. List what is published with: groupstream ls")
     return Location(open_store(str(folder.parent)), folder.name)
+
+
+def _has_manifest(folder: Path) -> bool:
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:  # it may not be read, or its name is too long
+        return False
+
+
+def _why_not(folder: Path) -> str:
+    try:
+        (folder / MANIFEST).stat()
+    except FileNotFoundError:
+        return "not a published version: it has no manifest.json" if folder.is_dir() else "no such folder"
+    except OSError as error:
+        return error.strerror or str(error)
+    return "not a published version: its manifest.json is not a file"
 
 
 def _at_url(url: str) -> Location:

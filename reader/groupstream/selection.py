@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import index as as_int
 
 import numpy as np
 
+from groupstream.errors import UsageError
 from groupstream.group_rows import GroupRows
 from groupstream.index import GroupIndex
 
@@ -31,8 +33,8 @@ class Selection:
         cls, min_examples: int | None, max_examples: int | None, group_ids: Sequence[bytes | str] | None
     ) -> Selection:
         """From what a person gives; None is no condition."""
-        ids = None if group_ids is None else tuple(sorted({as_id(group_id) for group_id in group_ids}))
-        return cls(min_examples or 0, max_examples, ids)
+        ids = None if group_ids is None else tuple(sorted(set(as_ids(group_ids))))
+        return cls(as_int(min_examples or 0), None if max_examples is None else as_int(max_examples), ids)
 
     def __bool__(self) -> bool:
         """Whether there is any condition."""
@@ -76,5 +78,36 @@ EVERYTHING = Selection()
 
 
 def as_id(group_id: bytes | str) -> bytes:
-    """A group id as it is stored."""
-    return group_id.encode() if isinstance(group_id, str) else group_id
+    """A group id as it is stored.
+
+    Raises:
+        UsageError: neither bytes nor text.
+    """
+    if isinstance(group_id, str):
+        return group_id.encode(errors="surrogatepass")
+    if not isinstance(group_id, bytes):
+        raise UsageError(f"a group id is bytes or text, {group_id!r} is neither")
+    return group_id
+
+
+def as_ids(group_ids: Iterable[bytes | str]) -> list[bytes]:
+    """Several of them.
+
+    Raises:
+        UsageError: one alone, whose letters would be taken for ids; or an id that is neither bytes nor text.
+    """
+    if isinstance(group_ids, bytes | str):
+        raise UsageError(f"group ids are given as a list of them; this is one, {group_ids!r}")
+    return [as_id(group_id) for group_id in group_ids]
+
+
+def shown_id(group_id: bytes) -> str:
+    r"""A group id in quotes, for a message.
+
+    >>> print(shown_id("Łukasz".encode()), shown_id(b"\xff"))
+    'Łukasz' b'\xff'
+    """
+    try:
+        return repr(group_id.decode())
+    except UnicodeDecodeError:
+        return repr(group_id)

@@ -15,14 +15,13 @@ The order of an epoch is a function of the seed and the number of the epoch, nev
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
-from groupstream.cohorts import Cohorts, Sampling
 from groupstream.errors import UsageError
 from groupstream.features import Features
 from groupstream.framework_methods import FrameworkMethods
@@ -30,7 +29,9 @@ from groupstream.group import Group
 from groupstream.group_rows import GroupRows
 from groupstream.permutation import permute
 from groupstream.position import Position
+from groupstream.resumable import Resumable
 from groupstream.selection import EVERYTHING, Selection
+from groupstream.steps import StreamSteps
 
 if TYPE_CHECKING:
     from groupstream.dataset import Split
@@ -40,7 +41,7 @@ _REMOTE_CHUNKS_AHEAD = 4
 
 
 @dataclass(frozen=True)
-class GroupStream(FrameworkMethods):
+class GroupStream(StreamSteps, FrameworkMethods):
     """Some groups of a split in some order. Iterating yields `Group`s; see `GroupIterator` for how to resume.
 
     >>> import groupstream
@@ -69,83 +70,6 @@ class GroupStream(FrameworkMethods):
     num_epochs: int | None = 1
     num_chunks_ahead: int | None = field(default=None, compare=False)
 
-    def filter(
-        self,
-        *,
-        min_examples: int | None = None,
-        max_examples: int | None = None,
-        group_ids: Sequence[bytes | str] | None = None,
-    ) -> GroupStream:
-        """Only groups of such sizes, or with these ids. Filters add up. Reads the index only.
-
-        Raises:
-            UnknownKeyError: an id that the split does not have.
-        """
-        added = Selection.of(min_examples, max_examples, group_ids)
-        if added.group_ids is not None:
-            self.split.rows_of(added.group_ids)
-        return replace(self, selection=self.selection & added)
-
-    def select(self, *features: str) -> GroupStream:
-        """Decodes these features only, in this order. What is not decoded costs next to nothing."""
-        self.split.features_named(features)
-        return replace(self, features=features)
-
-    def shuffle(self, seed: int) -> GroupStream:
-        """In a random order of all groups, another one each epoch, with O(1) memory a group.
-
-        The first time a split of more than 65,536 groups is shuffled, its index is copied to the cache in a form for
-        random access:
-        about 0.5 s a million groups.
-        """
-        return replace(self, seed=int(seed))
-
-    def shard(self, index: int, count: int) -> GroupStream:
-        """Part `index` of `count`; the parts are disjoint and together complete.
-
-        A shard may be cut in shards again, as the workers of a host do. Shuffle first, shard then: so the shards of
-        a shard are together that shard.
-
-        Raises:
-            UsageError: index is not in range(count).
-        """
-        if not 0 <= index < count:
-            raise UsageError(f"shard {index} of {count} does not exist; shards are numbered from 0 to {count - 1}")
-        here = self.shard_index
-        inner = here * count + index if self.seed is None else here + index * self.num_shards
-        return replace(self, shard_index=inner, num_shards=self.num_shards * count)
-
-    def repeat(self, num_epochs: int | None = None) -> GroupStream:
-        """So many epochs after each other, or without end."""
-        if num_epochs is not None and num_epochs < 1:
-            raise UsageError(f"num_epochs is {num_epochs}; it should be at least 1, or None for no end")
-        return replace(self, num_epochs=num_epochs)
-
-    def epoch(self, number: int) -> GroupStream:
-        """Begins with epoch `number` instead of 0. Only a shuffled stream differs by it."""
-        return replace(self, first_epoch=int(number))
-
-    def prefetch(self, num_chunks: int) -> GroupStream:
-        """Reads and decodes so many chunks of 8 MiB ahead, each in a thread; memory grows by about twice that each.
-
-        Without this it is 1 where the files are local, and 4 where each chunk is a request that takes its time.
-        """
-        return replace(self, num_chunks_ahead=max(0, int(num_chunks)))
-
-    def cohorts(self, size: int, seed: int, sampling: Sampling = "uniform") -> Cohorts:
-        """Samples of these groups for each round; the order of the stream and its shards play no part.
-
-        Args:
-            size: groups a cohort.
-            seed: round k of one seed is always the same.
-            sampling: `uniform`, `by_size` or `epochs` (without replacement until every group has come); see
-                `cohorts`.
-
-        Raises:
-            UsageError: size is larger than the number of groups.
-        """
-        return Cohorts(self.split, size, seed, sampling, self.selection, self.features)
-
     @property
     def decoded_features(self) -> Features:
         """The features that are decoded, in their order."""
@@ -158,50 +82,75 @@ class GroupStream(FrameworkMethods):
         return GroupIterator(self)
 
     def chunks(
-        self, *, epoch: int | None = None, start: Position | None = None, decode: bool = True
+        self,
+        *,
+        epoch: int | None = None,
+        start: Position | None = None,
+        stop: int | None = None,
+        decode: bool = True,
     ) -> Iterator[Chunk]:
         """The groups of one epoch, many at once: what adapters are made of.
 
         Args:
             epoch: default the first.
             start: where to begin; default at the beginning.
+            stop: the position, counted as those of the groups are, before which to stop; default at the end.
             decode: whether examples, or else only records, are worked on ahead.
         """
         at = start or Position()
         epoch = self.first_epoch if epoch is None else epoch
-        blocks = self._stored_rows(at) if self.seed is None else self._shuffled_rows(epoch, at)
+        span = self.positions(at.base)
+        span = range(max(span.start, at.taken), span.stop if stop is None else min(span.stop, stop))
+        blocks = self._stored_rows(span) if self.seed is None else self._shuffled_rows(epoch, at.base, span)
         chunks = cut_in_chunks(self.split.reader(self.features), blocks)
         return work_ahead(chunks, Chunk.decode if decode else Chunk.read, self.chunks_ahead)
+
+    def positions(self, base: int = 0) -> range:
+        """Those of an epoch: steps if it is shuffled, else rows, also those that a filter leaves out.
+
+        Reads the index of a stream that is filtered and shuffled.
+
+        Args:
+            base: see `Position`.
+        """
+        if self.seed is not None:
+            return range(max(0, -(-(self._num_selected - base - self.shard_index) // self.num_shards)))
+        start, stop = (self.split.num_groups * i // self.num_shards for i in (self.shard_index, self.shard_index + 1))
+        return range(start, stop)
 
     @property
     def chunks_ahead(self) -> int:
         """How many chunks are read ahead: what `prefetch` says, or what suits where the data lies."""
         if self.num_chunks_ahead is not None:
             return self.num_chunks_ahead
-        return 1 if self.split.is_local else _REMOTE_CHUNKS_AHEAD
+        return 0 if self.split.is_local else _REMOTE_CHUNKS_AHEAD
 
-    def _stored_rows(self, at: Position) -> Iterator[GroupRows]:
-        total = self.split.num_groups
-        start, stop = (total * i // self.num_shards for i in (self.shard_index, self.shard_index + 1))
-        start = max(start, at.base + at.taken)
+    def _stored_rows(self, span: range) -> Iterator[GroupRows]:
         if self.selection.group_ids is not None:
             rows = self.selection.rows(self.split.index)
-            rows = rows[(rows >= start) & (rows < stop)]
+            rows = rows[(rows >= span.start) & (rows < span.stop)]
             for first in range(0, len(rows), _BLOCK_ROWS):
                 yield self.split.index.rows(rows[first : first + _BLOCK_ROWS])
             return
-        for block in self.split.index_file.rows(start, stop):
+        for block in self.split.index_file.rows(span.start, span.stop):
             yield self.selection.apply(block)
 
-    def _shuffled_rows(self, epoch: int, at: Position) -> Iterator[GroupRows]:
+    def _shuffled_rows(self, epoch: int, base: int, span: range) -> Iterator[GroupRows]:
         assert self.seed is not None
-        index, rows = self.split.index, self._selected_rows
-        total = len(index) if rows is None else len(rows)
-        num_steps = self._num_steps(at.base)
-        for first in range(at.taken, num_steps, _BLOCK_ROWS):
-            steps = np.arange(first, min(first + _BLOCK_ROWS, num_steps))
-            places = permute(at.base + steps * self.num_shards + self.shard_index, total, self.seed, f"epoch {epoch}")
-            yield index.rows(places if rows is None else rows[places], steps)
+        for first in range(span.start, span.stop, _BLOCK_ROWS):
+            steps = np.arange(first, min(first + _BLOCK_ROWS, span.stop))
+            places = base + steps * self.num_shards + self.shard_index
+            yield self.split.index.rows(self.rows_at(epoch, places), steps)
+
+    def rows_at(self, epoch: int, places: np.ndarray) -> np.ndarray:
+        """int64[num_places]: the rows that stand at these places of the order of all shards of a shuffled epoch."""
+        assert self.seed is not None
+        rows = permute(places, self._num_selected, self.seed, f"epoch {epoch}")
+        return rows if self._selected_rows is None else self._selected_rows[rows]
+
+    @property
+    def _num_selected(self) -> int:
+        return self.split.num_groups if self._selected_rows is None else len(self._selected_rows)
 
     @functools.cached_property
     def _selected_rows(self) -> np.ndarray | None:
@@ -243,15 +192,31 @@ class GroupStream(FrameworkMethods):
         return int(state["epoch"]), Position(position.base + position.taken * count)
 
     def _is_end(self, position: Position) -> bool:
-        """Whether nothing of the epoch is left. Stored and filtered, only asking for the next group tells."""
-        if self.seed is None:
-            return position.taken >= self.split.num_groups * (self.shard_index + 1) // self.num_shards
-        return position.taken >= self._num_steps(position.base)
+        """Whether nothing of the epoch is left for this shard; or, shuffled, for any that has given as many groups.
 
-    def _num_steps(self, base: int) -> int:
-        """How many groups a shuffled shard has from `base` on."""
-        total = self.split.num_groups if self._selected_rows is None else len(self._selected_rows)
-        return max(0, -(-(total - base - self.shard_index) // self.num_shards))
+        Stored and filtered, only asking for the next group tells.
+        """
+        if position == Position():
+            return False
+        if self.seed is None:
+            return position.taken >= self.positions().stop
+        return position.base + position.taken * self.num_shards >= self._num_selected
+
+    def require_something(self, given: bool) -> None:
+        """Refuses to look for more without end, where a whole epoch gave nothing.
+
+        Raises:
+            UsageError: so it is.
+        """
+        if not given and self.num_epochs is None:
+            raise UsageError(
+                f"shard {self.shard_index} of {self.num_shards} of {self._fingerprint!r} gives nothing in a whole "
+                "epoch, and the stream has no end; use fewer shards, a wider filter, smaller batches or repeat(n)"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travels to other processes without what was looked up here."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @functools.cached_property
     def _fingerprint(self) -> str:
@@ -259,7 +224,7 @@ class GroupStream(FrameworkMethods):
         return f"{self.split.ref} {self.split.name} {order} {self.selection.fingerprint()}".rstrip()
 
 
-class GroupIterator(Iterator[Group]):
+class GroupIterator(Resumable[Group]):
     """Yields the groups of a stream, and can say where it stands.
 
     `state_dict()` is a small dictionary that JSON can hold. Loaded into an iterator of the same stream, the next
@@ -270,26 +235,25 @@ class GroupIterator(Iterator[Group]):
         self._stream = stream
         self._epoch = stream.first_epoch
         self._position = Position()
-        self._groups: Iterator[Group] | None = None
-
-    def __next__(self) -> Group:
-        if self._groups is None:
-            self._groups = self._run()
-        return next(self._groups)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands. No I/O."""
+        """Where it stands. Reads nothing but the index, and that of a filtered and shuffled stream only."""
         return self._stream.state_at(self._epoch, self._position)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a state.
 
         Raises:
             UsageError: the state is of another stream; or of another number of shards, in the middle of an epoch in
-                stored order.
+                stored order; or of batches of examples, in the middle of a group.
         """
-        self._epoch, self._position = self._stream.place_of(state)
-        self._groups = None
+        place = self._stream.place_of(state)
+        if num_given := state.get("num_given"):
+            raise UsageError(
+                f"the state is of batches of examples, {num_given:,} examples into a group; load it into such batches"
+            )
+        self._epoch, self._position = place
+        self._running = None
 
     def _run(self) -> Iterator[Group]:
         while self._stream.has_epoch(self._epoch):
@@ -298,4 +262,5 @@ class GroupIterator(Iterator[Group]):
                 for position, group in zip(chunk.rows.positions.tolist(), chunk.groups(), strict=True):
                     self._position = Position(base, position + 1)
                     yield group
+            self._stream.require_something(self._position != Position())
             self._epoch, self._position = self._epoch + 1, Position()

@@ -1,6 +1,6 @@
 """A stream of groups as a tf.data.Dataset.
 
-Python runs once a chunk of 8 MiB, where the stream reads, checks and decodes it; the graph cuts it in groups and
+Python runs once a chunk of 4 MiB, where the stream reads, checks and decodes it; the graph cuts it in groups and
 examples. A group that is larger than a chunk is read a block at a time while its examples are asked for, so memory is
 bounded.
 """

@@ -1,4 +1,7 @@
-"""What the shell offers while a command is typed. Loads no library of data, and never fails: it offers nothing then."""
+"""What the shell offers while a command is typed.
+
+It loads no library of data. Where something fails, or a store does not answer within seconds, it offers nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,60 @@ import contextlib
 import io
 import os
 import shlex
+import signal
 from collections.abc import Iterator, Mapping, MutableMapping
 
 import typer
 
 VARIABLE = "_GROUPSTREAM_COMPLETE"  # set by the shell while it asks
 
+_PATIENCE_SECONDS = 2.0, 0.5  # until it is told to stop, and until it is told again
+
 _BREAKS = ("@", "=")  # Bash takes these as words of their own
 
 
 def complete_ref(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of datasets; of one that is written out, or the only one that fits, its versions too."""
-    with contextlib.suppress(Exception):
+    with _quietly():
         return _refs(ctx.params.get("root"), incomplete)
     return []
 
 
 def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of datasets."""
-    with contextlib.suppress(Exception):
+    with _quietly():
         return _names(ctx.params.get("root"), incomplete)
     return []
 
 
 def complete_split(incomplete: str) -> list[str]:
     """Splits of the version that is typed already."""
-    with contextlib.suppress(Exception):
+    with _quietly():
         words = _typed_words(os.environ)
         return [name for name in _splits(words, _root_of(words)) if name.startswith(incomplete)]
     return []
+
+
+class _TimeIsUp(BaseException):
+    """No Exception, for the libraries of stores try again after one."""
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Ends the block where it fails, or takes longer than somebody who pressed Tab will wait."""
+
+    def stop(number: int, frame: object) -> None:
+        raise _TimeIsUp
+
+    before = signal.signal(signal.SIGALRM, stop)
+    timer = signal.setitimer(signal.ITIMER_REAL, *_PATIENCE_SECONDS)
+    try:
+        yield
+    except (Exception, _TimeIsUp):
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _refs(root: str | None, incomplete: str) -> list[str]:

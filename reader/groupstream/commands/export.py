@@ -47,7 +47,7 @@ def export(
     groups = opened[split].filter(min_examples=min_examples, max_examples=max_examples)
     plan = plan_export(groups, folder, format, files)
     if not dry_run:
-        with progress_bar("Writing", plan.num_bytes) as on_bytes:
+        with progress_bar("Writing", plan.num_bytes, in_bytes=True) as on_bytes:
             write(groups, folder, format, files, on_bytes)
     if json:
         typer.echo(to_json({"ref": opened.manifest.ref, "split": split, "dry_run": dry_run, **_described(plan)}))

@@ -38,14 +38,13 @@ def groups(
     json: Json = False,
 ) -> None:
     """List groups with their sizes and where they lie. Reads the index only."""
-    import os
-
     from groupstream.commands.index import advancing, index_batches
     from groupstream.dataset import open_dataset
     from groupstream.group_choice import Choice
+    from groupstream.selection import as_id
 
     opened = open_dataset(ref, root)[split]
-    choice = Choice(min_examples, max_examples, os.fsencode(like), sort, limit or None)
+    choice = Choice(min_examples, max_examples, as_id(like), sort, limit or None)
     with progress_bar("Reading the index", opened.num_groups) as advance:
         chosen = choice.of(advancing(index_batches(opened, _COLUMNS), advance))
     if json:

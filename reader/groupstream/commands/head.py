@@ -34,7 +34,7 @@ def head(
 
     dataset = open_dataset(ref, root)
     opened = dataset[split]
-    chosen = [opened.group(_id_of(group))] if group is not None else list(itertools.islice(opened, groups))
+    chosen = [opened.group(group)] if group is not None else list(itertools.islice(opened, groups))
     shown: list[dict[str, Any]] = [
         {"group_id": g.name, "num_examples": g.num_examples, "examples": list(itertools.islice(g.examples(), examples))}
         for g in chosen
@@ -44,17 +44,6 @@ def head(
     else:
         for one in shown:
             _print_group(dataset.features, **one)
-
-
-def _id_of(argument: str) -> str | bytes:
-    """Text, or the bytes that were typed where they are not UTF-8."""
-    import os
-
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(argument)
-    return argument
 
 
 def _print_group(

@@ -62,13 +62,19 @@ def counted(number: int, noun: str) -> str:
 
 
 @contextlib.contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while the block runs, where that is a terminal. Gives what to call with each step done."""
+def progress_bar(what: str, total: int, in_bytes: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while the block runs, where that is a terminal. Gives what to call with each step done.
+
+    Args:
+        in_bytes: whether steps are bytes; then it shows how many, and how many a second.
+    """
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    of_bytes = TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    columns = of_bytes if in_bytes else Progress.get_default_columns()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from groupstream.commands.completion import complete_split
 from groupstream.commands.options import Json, Ref, Root
-from groupstream.commands.printing import visible
+from groupstream.commands.printing import progress_bar, to_json, visible
+
+if TYPE_CHECKING:
+    from groupstream.pulling.files import Pull
+    from groupstream.pulling.groups import GroupsPull
 
 
 def register(app: typer.Typer) -> None:
@@ -40,49 +43,31 @@ def pull(
         bool,
         typer.Option("--arrow", help="Also decode it once, to Arrow files in the cache that are mapped into memory."),
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come, and write nothing.")] = False,
     root: Root = None,
     json: Json = False,
 ) -> None:
     """Bring a version, or some of it, to this machine; what is there already is not read again."""
-    import json as json_module
-
-    from groupstream.pulling.files import Pull
-    from groupstream.pulling.groups import GroupsPull, plan_groups
-    from groupstream.pulling.version import is_here, plan_pull
+    from groupstream.pulling.version import is_here, plan
     from groupstream.refs import resolve
 
     location = resolve(ref, root)
-    group_ids = [*(name.encode() for name in group or []), *(_lines(groups_file) if groups_file else [])]
-    planned: Pull | GroupsPull = (
-        plan_pull(location, split, to)
-        if group is None and groups_file is None
-        else plan_groups(location, group_ids, split, to)
-    )
-    folder = str(planned.folder)
-    if arrow and is_here(location, group_ids or None, to):
-        missing, folder = 0, str(location)
-    else:
-        missing = planned.missing_bytes()
-        with _bar("Pulling", missing) as on_bytes:
+    ids = None if group is None and groups_file is None else [*(group or ()), *_lines(groups_file)]
+    planned = plan(location, split, ids, to)
+    is_decoded_only = arrow and is_here(location, ids, to)
+    folder = str(location if is_decoded_only else planned.folder)
+    missing = 0 if is_decoded_only else planned.missing_bytes()
+    if not dry_run and not is_decoded_only:
+        with progress_bar("Pulling", missing, in_bytes=True) as on_bytes:
             planned.run(on_bytes)
-    if arrow:
+    if not dry_run and arrow:
         _make_arrow_copy(folder, planned.splits)
-    result = {
-        "ref": planned.manifest.ref,
-        "splits": list(planned.splits),
-        "folder": folder,
-        "root": str(planned.root),
-        "bytes": planned.size_bytes,
-        "downloaded_bytes": missing,
-    }
     if json:
-        typer.echo(json_module.dumps(result))
-        return
-    came = f"{missing:,} of {planned.size_bytes:,} bytes came now and were checked" if missing else "all was there"
-    typer.echo(visible(f"{planned.manifest.ref} ({', '.join(planned.splits)}) is in {folder}: {came}"))
-    if arrow:
-        typer.echo(visible(f"Read its Arrow copy with: groupstream.open({folder!r}, arrow=True)"))
-    typer.echo(visible(f"Look at it with: groupstream head {shlex.quote(folder)}"))
+        typer.echo(to_json({**_described(planned, folder, missing), "dry_run": dry_run}))
+    elif dry_run:
+        typer.echo(visible(f"{_counted(planned, missing)} would come to {folder}; nothing was written"))
+    else:
+        typer.echo(visible(_sentences(planned, folder, missing, arrow)))
 
 
 def _make_arrow_copy(folder: str, splits: Iterable[str]) -> None:
@@ -90,23 +75,32 @@ def _make_arrow_copy(folder: str, splits: Iterable[str]) -> None:
     from groupstream.dataset import open_dataset
 
     planned = plan_arrow_copy(open_dataset(folder), splits)
-    with _bar("Decoding", planned.source_bytes) as on_bytes:
+    with progress_bar("Decoding", planned.source_bytes, in_bytes=True) as on_bytes:
         planned.run(on_bytes)
 
 
-def _lines(file: Path) -> list[bytes]:
+def _described(planned: Pull | GroupsPull, folder: str, missing: int) -> dict[str, Any]:
+    return {
+        "ref": planned.manifest.ref,
+        "splits": list(planned.splits),
+        "folder": folder,
+        "bytes": planned.size_bytes,
+        "downloaded_bytes": missing,
+    }
+
+
+def _counted(planned: Pull | GroupsPull, missing: int) -> str:
+    return f"{planned.manifest.ref} ({', '.join(planned.splits)}): {missing:,} of {planned.size_bytes:,} bytes"
+
+
+def _sentences(planned: Pull | GroupsPull, folder: str, missing: int, arrow: bool) -> str:
+    came = f"{missing:,} of {planned.size_bytes:,} bytes came now and were checked" if missing else "all was there"
+    lines = [f"{planned.manifest.ref} ({', '.join(planned.splits)}) is in {folder}: {came}"]
+    lines += [f"Read its Arrow copy with: groupstream.open({folder!r}, arrow=True)"] if arrow else []
+    return "\n".join([*lines, f"Look at it with: groupstream head {shlex.quote(folder)}"])
+
+
+def _lines(file: Path | None) -> list[bytes]:
     """The lines that are not empty. An id is what a line holds, whatever bytes these are."""
-    return [line.removesuffix(b"\r") for line in file.read_bytes().split(b"\n") if line.strip(b"\r")]
-
-
-@contextlib.contextmanager
-def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with bytes and speed, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda count: progress.advance(task, count)
+    lines = file.read_bytes().split(b"\n") if file else ()
+    return [line.removesuffix(b"\r") for line in lines if line.strip(b"\r")]

@@ -22,7 +22,7 @@ def verify(ref: Ref, root: Root = None, json: Json = False) -> None:
 
     dataset = open_dataset(ref, root)
     size = sum(file.size_bytes for file in dataset.manifest.all_files())
-    with progress_bar("Reading", size) as advance:
+    with progress_bar("Reading", size, in_bytes=True) as advance:
         examples = verify_dataset(dataset, advance)
     result = {
         "ref": dataset.manifest.ref,

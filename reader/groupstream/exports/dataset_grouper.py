@@ -26,6 +26,7 @@ from groupstream.errors import UsageError
 from groupstream.exports.format import Format, OnBytes
 from groupstream.features import Features
 from groupstream.long_record import write_record
+from groupstream.selection import shown_id
 from groupstream.stream import GroupStream
 from groupstream.tfds_metadata import features_json
 from groupstream.tfrecord import frame_records
@@ -70,9 +71,9 @@ def check(stream: GroupStream) -> None:
         sizes = record_bytes(rows.num_bytes, rows.num_examples)
         if (too_large := sizes >= MAX_GROUP_BYTES).any():
             i = int(too_large.argmax())
-            name = rows.group_ids[i].decode(errors="backslashreplace")
+            group = shown_id(rows.group_ids[i])
             raise UsageError(
-                f"group {name!r} takes up to {sizes[i]:,} bytes in one record, and Dataset Grouper can hold "
+                f"group {group} takes up to {sizes[i]:,} bytes in one record, and Dataset Grouper can hold "
                 f"{MAX_GROUP_BYTES:,}; choose format parquet, or leave out groups of {rows.num_examples[i]:,} examples "
                 "with max_examples"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import uuid
@@ -104,7 +105,7 @@ def plan_export(
     names = (f"{stream.split.name}-{i:05d}-of-{count:05d}{chosen.suffix}" for i in range(count))
     files = tuple(Path(folder) / name for name in names)
     side_files = {Path(folder) / name: content for name, content in chosen.side_files(stream).items()}
-    _check_absent(files, side_files)
+    _check_absent(Path(folder), f"{glob.escape(stream.split.name)}-*-of-*{chosen.suffix}", side_files)
     rows = [chunk.rows for chunk in stream.prefetch(0).chunks(decode=False)]
     sums = (sum(int(getattr(r, name).sum()) for r in rows) for name in ("num_examples", "num_bytes"))
     return Export(format, files, side_files, sum(map(len, rows)), *sums)
@@ -120,19 +121,33 @@ def _format(name: str) -> Format:
     return FORMATS[name]
 
 
-def _check_absent(files: tuple[Path, ...], side_files: dict[Path, bytes]) -> None:
-    """Another split may have left the same side files."""
-    there = [path for path in files if path.exists()]
+def _check_absent(folder: Path, pattern: str, side_files: dict[Path, bytes]) -> None:
+    """No file of an export of this split may be there, in however many files: both would be read together.
+
+    Another split may have left the same side files.
+    """
+    there = sorted(folder.glob(pattern))
     there += [path for path, content in side_files.items() if path.exists() and path.read_bytes() != content]
     if there:
-        raise PublishError(f"{there[0]} exists already; choose another folder, or remove what is there")
+        raise _exists(there[0])
+
+
+def _exists(path: Path) -> PublishError:
+    return PublishError(f"{path} exists already; choose another folder, or remove what is there")
 
 
 def _publish(staging: Path, plan: Export) -> None:
-    """Links each file to its final name, which must be free."""
-    for path in (*plan.side_files, *plan.files):
-        try:
-            os.link(staging / path.name, path)
-        except FileExistsError:
-            if plan.side_files.get(path) != path.read_bytes():
-                raise
+    """Links all files to their final names, which must be free, or none."""
+    linked: list[Path] = []
+    try:
+        for path in (*plan.side_files, *plan.files):
+            try:
+                os.link(staging / path.name, path)
+                linked.append(path)
+            except FileExistsError as error:
+                if path not in plan.side_files or path.read_bytes() != plan.side_files[path]:
+                    raise _exists(path) from error
+    except BaseException:
+        for path in linked:
+            path.unlink(missing_ok=True)
+        raise

@@ -18,6 +18,7 @@ from groupstream.errors import CorruptError
 from groupstream.group_rows import GroupRows
 from groupstream.pulling.download import read_range
 from groupstream.pulling.part_file import allocate, write_at
+from groupstream.selection import shown_id
 from groupstream.stores import Store
 from groupstream.tfrecord import OVERHEAD_BYTES, iter_record_blocks
 
@@ -147,7 +148,7 @@ def check_groups(shard: Path, rows: GroupRows, where: str) -> None:
             if not right.all():
                 group_id = rows.group_ids[first + int(np.argmin(right))]
                 raise CorruptError(
-                    f"{where}: group {group_id!r} is not where the index places it. "
+                    f"{where}: group {shown_id(group_id)} is not where the index places it. "
                     "Check the version with: groupstream verify REF"
                 )
             position, count, first = int(ends[-1]), count + len(ends), last

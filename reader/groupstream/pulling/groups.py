@@ -37,6 +37,7 @@ from groupstream.pulling.files import CONNECTIONS, OnBytes, one_at_a_time
 from groupstream.pulling.part_file import locked_part, sweep_part
 from groupstream.pulling.version import folder_of, known_splits, read_manifest
 from groupstream.refs import Location
+from groupstream.selection import as_ids, shown_id
 from groupstream.stores import LocalStore
 from groupstream.tfds_metadata import dataset_info_json, features_json
 
@@ -116,13 +117,13 @@ class GroupsPull:
                     self._publish(staging, shard_bytes, blocks, one_at_a_time(on_bytes))
 
     def _is_there(self) -> bool:
-        claim = read_claim(LocalStore(self.root), self._relative_folder)
+        """Whether the small version is there with all its files; somebody may have removed some."""
         path = self.folder / layout.MANIFEST
-        is_there = path.is_file()
-        digest = Manifest.from_json(path.read_bytes(), str(path)).digest if is_there else claim.get("digest")
-        if digest not in (None, self.digest):
+        manifest = Manifest.from_json(path.read_bytes(), str(path)) if path.is_file() else None
+        claim = read_claim(LocalStore(self.root), self._relative_folder)
+        if (manifest.digest if manifest else claim.get("digest")) not in (None, self.digest):
             raise self._conflict()
-        return is_there
+        return manifest is not None and all((self.folder / file.path).is_file() for file in manifest.all_files())
 
     @property
     def _relative_folder(self) -> str:
@@ -228,7 +229,7 @@ def plan_groups(
         UsageError: no group was asked for.
     """
     content, manifest = read_manifest(location)
-    wanted = sorted({group_id.encode() if isinstance(group_id, str) else group_id for group_id in group_ids})
+    wanted = sorted(set(as_ids(group_ids)))
     if not wanted:
         raise UsageError(f"no group of {manifest.ref} was asked for; see some with: groupstream head {manifest.ref}")
     names = known_splits(manifest, splits)
@@ -258,7 +259,7 @@ def _rows_of(location: Location, split: SplitInfo, wanted: list[bytes]) -> pa.Ta
 def _refuse_unknown(manifest: Manifest, names: list[str], wanted: list[bytes], found: dict[str, pa.Table]) -> None:
     known = {group_id for table in found.values() for group_id in table["group_id"].to_pylist()}
     if unknown := [group_id for group_id in wanted if group_id not in known]:
-        shown = ", ".join(map(repr, unknown[:_SHOWN_IDS])) + (", ..." if len(unknown) > _SHOWN_IDS else "")
+        shown = ", ".join(map(shown_id, unknown[:_SHOWN_IDS])) + (", ..." if len(unknown) > _SHOWN_IDS else "")
         raise UnknownKeyError(
             f"{manifest.ref} has no group {shown} in {', '.join(names)}: {len(unknown):,} of the {len(wanted):,} that "
             f"were asked for. See some that it has with: groupstream head {manifest.ref}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from groupstream import layout
 from groupstream.cache import mirror_root, source_root
+from groupstream.disk import absolute
 from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.manifest import Manifest
 from groupstream.pulling.files import OnBytes, Pull
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def pull(
     ref: str | os.PathLike[str],
-    root: str | None = None,
+    root: str | os.PathLike[str] | None = None,
     *,
     splits: Iterable[str] | None = None,
     group_ids: Iterable[bytes | str] | None = None,
@@ -60,18 +61,25 @@ def pull(
     from groupstream.dataset import open_dataset
 
     location = resolve(ref, root)
-    if group_ids is not None:
-        from groupstream.pulling.groups import plan_groups
-
-        planned: Pull | GroupsPull = plan_groups(location, group_ids, splits, to)
-    else:
-        planned = plan_pull(location, splits, to)
+    planned = plan(location, splits, group_ids, to)
     if not (arrow and is_here(location, group_ids, to)):
         planned.run(on_bytes)
         location = Location(LocalStore(planned.root), f"{planned.manifest.name}/{planned.manifest.version}")
     if arrow:
         make_arrow_copy(open_dataset(str(location)), planned.splits)
     return open_dataset(str(location), arrow=arrow)
+
+
+def plan(
+    location: Location,
+    splits: Iterable[str] | None = None,
+    group_ids: Iterable[bytes | str] | None = None,
+    to: str | os.PathLike[str] | None = None,
+) -> Pull | GroupsPull:
+    """See `plan_pull`, and with `group_ids`, `plan_groups`."""
+    from groupstream.pulling.groups import plan_groups
+
+    return plan_pull(location, splits, to) if group_ids is None else plan_groups(location, group_ids, splits, to)
 
 
 def is_here(location: Location, group_ids: Iterable[bytes | str] | None, to: str | os.PathLike[str] | None) -> bool:
@@ -125,4 +133,4 @@ def folder_of(to: str | os.PathLike[str]) -> Path:
     """
     if is_url(os.fspath(to)):
         raise UsageError(f"pull brings a version to a folder of this machine, which {os.fspath(to)} is not")
-    return Path(to).expanduser().absolute()
+    return absolute(to)

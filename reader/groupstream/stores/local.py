@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
-from groupstream.errors import PublishError
+from groupstream.disk import absolute, sync_folder
+from groupstream.errors import PublishError, StoreError, UsageError
 from groupstream.layout import STAGING
 
 
@@ -15,7 +18,7 @@ class LocalStore:
     """Objects are files. A file is written elsewhere under the root, made durable, then linked into its place."""
 
     def __init__(self, root: str | Path) -> None:
-        self._root = Path(root).expanduser().absolute()
+        self._root = absolute(root)
 
     @property
     def root(self) -> str:
@@ -24,7 +27,7 @@ class LocalStore:
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        with open(self._root / path, "rb") as file:
+        with self._explaining(path), open(self._root / path, "rb") as file:
             file.seek(offset)
             return file.read(-1 if length is None else length)
 
@@ -34,17 +37,26 @@ class LocalStore:
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
-        try:
-            return (self._root / path).stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        with self._explaining(path):
+            try:
+                return (self._root / path).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def folders(self, path: str) -> list[str]:
-        """See `Store.folders`."""
-        folder = self._root / path
-        if not folder.is_dir():
-            return []
-        return sorted(f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
+        """See `Store.folders`.
+
+        Raises:
+            UsageError: the root is a file.
+        """
+        with self._explaining(path):
+            if self._root.is_file():
+                raise UsageError(f"{self._root} is a file; a root is a folder with versions as <name>/<version>")
+            try:
+                inside = list((self._root / path).iterdir())
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+            return sorted(f.name for f in inside if f.is_dir() and not f.name.startswith("."))
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`. A source file on the same disk is linked, not copied."""
@@ -54,6 +66,17 @@ class LocalStore:
             raise PublishError(
                 f"cannot write {self._root / path}: {error.strerror}. "
                 "Make room or allow writing there, or choose another folder with publish.root"
+            ) from error
+
+    @contextlib.contextmanager
+    def _explaining(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except OSError as error:
+            raise StoreError(
+                f"cannot read {self._root / path}: {error.strerror}. Allow reading there, or choose another root"
             ) from error
 
     def _put(self, target: Path, source: bytes | Path) -> bool:
@@ -67,7 +90,7 @@ class LocalStore:
             return False
         finally:
             whole.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return True
 
     def _whole_file(self, source: bytes | Path) -> Path:
@@ -94,11 +117,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
