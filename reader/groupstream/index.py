@@ -32,7 +32,7 @@ class GroupIndex:
 
     def __init__(self, columns: dict[str, np.ndarray], ids: np.ndarray, seed: int) -> None:
         self._columns = {name: np.asarray(column) for name, column in columns.items()}  # a memmap is slow to index
-        self._ids = memoryview(ids)
+        self._ids = ids.data
         self._seed = seed
 
     def __len__(self) -> int:
