@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import google_crc32c
 
-from groupstream.pulling.part_file import locked_part, sweep_part
+from groupstream.pulling.part_file import awaited_part, sweep_part
 
 CHECKSUMS = "checksums.json"
 _BLOCK_BYTES = 8 << 20
-_LOOK_AGAIN_SECONDS = 0.1  # whether another process is done
 
 
 def make_cached_folder(folder: Path, make: Callable[[Path], None]) -> None:
@@ -35,16 +33,12 @@ def make_cached_folder(folder: Path, make: Callable[[Path], None]) -> None:
     if is_whole(folder):
         return
     lock = folder.with_name(f".{folder.name}")
-    while True:
-        with locked_part(lock) as handle:
-            if handle is not None:
-                try:
-                    if not is_whole(folder):  # another process may have made it since
-                        _make(folder, make)
-                finally:
-                    sweep_part(lock)
-                return
-        time.sleep(_LOOK_AGAIN_SECONDS)
+    with awaited_part(lock):
+        try:
+            if not is_whole(folder):  # another process may have made it since
+                _make(folder, make)
+        finally:
+            sweep_part(lock)
 
 
 def has_sizes(folder: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -49,7 +50,9 @@ class Choice:
         chosen: list[pa.RecordBatch] = []
         num_chosen, position = 0, 0
         for batch in batches:
-            numbered = batch.append_column("position", pa.array(range(position, position + len(batch)), pa.int64()))
+            numbers = np.arange(position, position + len(batch))
+            column = pa.Array.from_buffers(pa.int64(), len(batch), [None, pa.py_buffer(numbers)])
+            numbered = batch.append_column("position", column)
             position += len(batch)
             chosen.append(numbered.filter(self._mask(batch)))
             num_chosen += len(chosen[-1])

@@ -67,7 +67,9 @@ def test_each_root_has_a_mirror_of_its_own(cache: Path) -> None:
 
 def test_secrets_of_an_address_stay_out_of_the_cache(cache: Path) -> None:
     assert mirror_root("https://me:secret@host/a?signature=1") == mirror_root("https://host/a")
-    assert "secret" not in mirror_root("https://me:secret@host/a").name
+    for root in ("https://me:secret@host/a", "https://me:s@secret@host/a"):
+        assert mirror_root(root) == mirror_root("https://host/a")
+        assert "secret" not in mirror_root(root).name
 
 
 @pytest.mark.parametrize(

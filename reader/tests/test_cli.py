@@ -123,6 +123,12 @@ def test_data_cannot_steer_the_terminal(make_version: Any, arguments: list[str])
         (["stats", "text", "--split", "test"], 2, "error: text@1.0.0 has no split 'test'; it has train"),
         (["diff", "text", "text@2.0.0"], 2, "error: text@2.0.0 not found; newest is 1.0.0."),
         (["ls", "nothing"], 2, "error: no dataset 'nothing' in "),
+        (["head", "text", "--group", "\udcff"], 2, r"error: text@1.0.0 has no group b'\xff' in split train"),
+        (["pull", "text", "--group", "\udcff"], 2, r"error: text@1.0.0 has no group b'\xff' in train: 1 of the 1"),
+        (["info", "~nobody-at-all/text/1.0.0"], 2, "error: ~nobody-at-all/text/1.0.0: no such folder."),
+        (["info", "text@" + "9" * 300], 2, "error: text@999"),
+        (["info", "./" + "x" * 300], 2, "error: ./xxx"),
+        (["info", "text", "--root", "~nobody-at-all"], 2, "error: no dataset 'text' in "),
     ],
 )
 def test_a_wrong_question_is_one_line_and_exit_code_2(
@@ -170,6 +176,26 @@ def test_bad_data_is_one_line_and_exit_code_1(golden_copy: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert run("head", "text", root=golden_copy).returncode == 1
     assert "Traceback" in run("--debug", "verify", "text", root=golden_copy).stderr
+
+
+def test_a_version_that_cannot_be_read_hides_no_other(golden_copy: Path) -> None:
+    manifest = golden_copy / "tags" / "1.0.0" / "manifest.json"
+    manifest.write_bytes(b"{}")
+    done = run("ls", root=golden_copy)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["version", "digits@1.0.0", "text@1.0.0"]
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"error: {manifest}")
+    assert len(json.loads(run("ls", "--json", root=golden_copy).stdout)) == 2
+
+
+def test_a_root_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    for arguments in (["ls"], ["info", "text"], ["head", "text@1.0.0"], ["pull", "text"]):
+        done = run(*arguments, root=file)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{file} is a file; a root is a folder with versions as <name>/<version>" in done.stderr
+        assert done.stderr.count("\n") == 1
 
 
 def test_an_empty_root_says_how_to_begin(tmp_path: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from groupstream import cli
+from groupstream.testing import FaultyServer, Reply
 
 LOADED = """
 import atexit, sys
@@ -98,6 +101,22 @@ def test_versions_without_a_manifest_are_not_offered(ask: Ask, golden_copy: Path
     assert "text@2.0.0" in ask("groupstream info text@", root=golden_copy)
     (golden_copy / "text" / "2.0.0" / "manifest.json").unlink()
     assert "text@2.0.0" not in ask("groupstream info text@", root=golden_copy)
+
+
+class Silent(FaultyServer):
+    """A server that takes requests and never answers."""
+
+    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        time.sleep(300)
+        return Reply(200)
+
+
+def test_a_store_that_does_not_answer_is_not_waited_for(ask: Ask) -> None:
+    pytest.importorskip("requests")
+    with Silent() as server:
+        assert ask(f"groupstream head text@1.0.0 --root {server.url} --split ") == []
+        assert server.requests
+    assert signal.getitimer(signal.ITIMER_REAL)[0] != 0.5  # not our clock any more
 
 
 @pytest.mark.parametrize("line", ["st", "info te", "info text@", "head text --split "])

@@ -109,19 +109,30 @@ def test_a_file_that_comes_up_meanwhile_is_left_alone(train: groupstream.Split, 
     def interfere(count: int) -> None:
         last.write_bytes(b"mine")
 
-    with pytest.raises(PublishError, match="File exists"):
+    with pytest.raises(PublishError, match=rf"{last.name} exists already; choose another folder"):
         export(train, tmp_path, on_bytes=interfere)
+    assert names_in(tmp_path) == [last.name]
     assert last.read_bytes() == b"mine"
-    assert not [name for name in names_in(tmp_path) if name.startswith(".")]
 
 
-def test_two_splits_of_the_same_features_lie_in_one_folder(train: groupstream.Split, tmp_path: Path) -> None:
-    export(train, tmp_path, num_files=1)
-    export(train, tmp_path, num_files=2)
-    assert len(names_in(tmp_path)) == 4
-    (tmp_path / "features.json").write_text("{}")
+def test_two_splits_of_the_same_features_lie_in_one_folder(two_splits: Path, tmp_path: Path) -> None:
+    wide, out = groupstream.open("wide", str(two_splits)), tmp_path / "out"
+    export(wide["train"], out, num_files=1)
+    export(wide["test"], out, num_files=2)
+    assert len(names_in(out)) == 4
+    for path in out.glob("*.tfrecord"):
+        path.unlink()
+    (out / "features.json").write_text("{}")
     with pytest.raises(PublishError, match=r"features\.json exists already"):
-        export(train, tmp_path, num_files=3)
+        export(wide["train"], out)
+
+
+def test_an_export_in_another_number_of_files_is_not_put_beside_one(train: groupstream.Split, tmp_path: Path) -> None:
+    """Whoever reads train-* would read every group twice."""
+    export(train, tmp_path, "parquet", num_files=1)
+    with pytest.raises(PublishError, match=r"train-00000-of-00001\.parquet exists already; choose another folder"):
+        export(train, tmp_path, "parquet", num_files=2)
+    export(train, tmp_path, num_files=2)  # in another format
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -8,13 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from groupstream import PublishError
+from groupstream import PublishError, StoreError, UsageError
 from groupstream.layout import STAGING
 from groupstream.stores import LocalStore
 
 
 def files_under(folder: Path) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_what_may_not_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    store = LocalStore(tmp_path)
+    for ask in (store.read, store.size_bytes, store.folders):
+        with pytest.raises(StoreError, match=rf"^cannot read {tmp_path}/loop: .*\. Allow reading there, or choose"):
+            ask("loop")
+    with pytest.raises(UsageError, match="a file; a root is a folder"):
+        LocalStore(__file__).folders("")
+    assert LocalStore(tmp_path / "missing").folders("") == []
 
 
 def test_an_object_is_written_once_and_stays(tmp_path: Path) -> None:

@@ -279,10 +279,17 @@ def test_the_command_says_where_it_is_and_what_to_type_next(cache: Path, shown: 
         "ref": "text@1.0.0",
         "splits": ["train"],
         "folder": str(folder),
-        "root": str(folder.parents[1]),
         "bytes": 39716,
         "downloaded_bytes": 0,
+        "dry_run": False,
     }
+
+
+def test_the_command_can_say_what_would_come(cache: Path, shown: Any) -> None:
+    said = shown("pull", "text", "--dry-run")
+    assert said.startswith(f"text@1.0.0 (train): 39,716 of 39,716 bytes would come to {cache}/roots/")
+    assert said.endswith("/text/1.0.0; nothing was written\n")
+    assert not cache.exists()
 
 
 def test_the_command_brings_the_groups_of_a_file(cache: Path, tmp_path: Path, shown: Any) -> None:

@@ -51,14 +51,17 @@ def test_a_path_names_a_version(root: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(groupstream.open(folder)["train"]) == 8
 
 
+VERSIONS = "List the versions with: groupstream ls text --root {root}"
+
+
 @pytest.mark.parametrize(
     ("ref", "message"),
     [
         ("nothing", "no dataset 'nothing' in {root}. List what is there with: groupstream ls --root {root}"),
         ("nothing@1.0.0", "no dataset 'nothing' in {root}. List what is there with: groupstream ls --root {root}"),
-        ("text@9.0.0", "text@9.0.0 not found; newest is 1.10.0. List the versions with: groupstream ls text"),
-        ("text@2.0.0", "text@2.0.0 not found; newest is 1.10.0. List the versions with: groupstream ls text"),
-        ("text@new", "text@new not found; newest is 1.10.0. List the versions with: groupstream ls text"),
+        ("text@9.0.0", "text@9.0.0 not found; newest is 1.10.0. " + VERSIONS),
+        ("text@2.0.0", "text@2.0.0 not found; newest is 1.10.0. " + VERSIONS),
+        ("text@new", "text@new not found; newest is 1.10.0. " + VERSIONS),
         ("./text", "./text: no such folder. List what is published with: groupstream ls"),
         ("Text@1.9.0", "Text@1.9.0: no such folder. List what is published with: groupstream ls"),
         (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from groupstream.commands.options import Json, Ref, Root, SplitName
+from groupstream.commands.options import Json, Ref, Root, SplitName, typed_id
 from groupstream.commands.printing import counted, format_bytes, one_line, progress_bar, to_json
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def groups(
     from groupstream.commands.index import advancing, index_batches
     from groupstream.dataset import open_dataset
     from groupstream.group_choice import Choice
-    from groupstream.selection import as_id
 
     opened = open_dataset(ref, root)[split]
-    choice = Choice(min_examples, max_examples, as_id(like), sort, limit or None)
+    choice = Choice(min_examples, max_examples, typed_id(like), sort, limit or None)
     with progress_bar("Reading the index", opened.num_groups) as advance:
         chosen = choice.of(advancing(index_batches(opened, _COLUMNS), advance))
     if json:

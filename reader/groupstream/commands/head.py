@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from groupstream.commands.options import Json, Ref, Root, SplitName
+from groupstream.commands.options import Json, Ref, Root, SplitName, typed_id
 from groupstream.commands.printing import counted, cut, one_line, to_json
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def head(
 
     dataset = open_dataset(ref, root)
     opened = dataset[split]
-    chosen = [opened.group(group)] if group is not None else list(itertools.islice(opened, groups))
+    chosen = [opened.group(typed_id(group))] if group is not None else list(itertools.islice(opened, groups))
     shown: list[dict[str, Any]] = [
         {"group_id": g.name, "num_examples": g.num_examples, "examples": list(itertools.islice(g.examples(), examples))}
         for g in chosen

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from groupstream.commands.completion import complete_split
-from groupstream.commands.options import Json, Ref, Root
+from groupstream.commands.options import Json, Ref, Root, typed_id
 from groupstream.commands.printing import progress_bar, to_json, visible
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def pull(
     from groupstream.refs import resolve
 
     location = resolve(ref, root)
-    ids = None if group is None and groups_file is None else [*(group or ()), *_lines(groups_file)]
+    ids = None if group is None and groups_file is None else [*map(typed_id, group or ()), *_lines(groups_file)]
     planned = plan(location, split, ids, to)
     is_decoded_only = arrow and is_here(location, ids, to)
     folder = str(location if is_decoded_only else planned.folder)

@@ -25,14 +25,20 @@ from groupstream.disk import (
 from groupstream.errors import ConflictError, CorruptError
 from groupstream.manifest import Manifest, StoredFile
 from groupstream.pulling.download import download_file
-from groupstream.pulling.part_file import PartFile, bytes_allocated, bytes_there, locked_part, sweep_part
+from groupstream.pulling.part_file import (
+    LOOK_AGAIN_SECONDS,
+    PartFile,
+    bytes_allocated,
+    bytes_there,
+    locked_part,
+    sweep_part,
+)
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 
 BLOCK_BYTES = 8 << 20  # what one range request asks for
 CONNECTIONS = 16  # range requests at once, so 128 MiB in memory
 FILES = 8  # files at once
-_LOOK_AGAIN_SECONDS = 0.1  # whether another process is done with a file
 
 OnBytes = Callable[[int], None]
 
@@ -205,7 +211,7 @@ class _Downloads:
                     return self._bring(file, path, handle, rest)
             if not wait:
                 return False
-            if self._stopped.wait(_LOOK_AGAIN_SECONDS):
+            if self._stopped.wait(LOOK_AGAIN_SECONDS):
                 raise CancelledError
 
     def _bring(self, file: StoredFile, path: Path, handle: int, rest: int) -> bool:

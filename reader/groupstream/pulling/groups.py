@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from groupstream.index_file import IndexFile
 from groupstream.manifest import FORMAT_VERSION, Counts, Manifest, Shard, SplitInfo, canonical_json
 from groupstream.pulling.copy_groups import check_groups, copy_groups, place_groups
 from groupstream.pulling.files import CONNECTIONS, OnBytes, one_at_a_time
-from groupstream.pulling.part_file import locked_part, sweep_part
+from groupstream.pulling.part_file import awaited_part, sweep_part
 from groupstream.pulling.version import folder_of, known_splits, read_manifest
 from groupstream.refs import Location
 from groupstream.selection import as_ids, shown_id
@@ -45,7 +44,6 @@ SHARD_BYTES = 1 << 30  # about how large a new shard gets
 NOT_ASKED_FOR = "not_asked_for"  # the reason in the counts
 _SHOWN_IDS = 5
 _LOCK = "lock"
-_LOOK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -196,18 +194,14 @@ class GroupsPull:
     def _staging(self) -> Iterator[Path]:
         """A folder that is ours alone as long as the block runs, and is gone then."""
         folder = self.root / layout.STAGING / f"groups-{self.digest[:16]}"
-        while True:
-            with locked_part(folder / _LOCK) as handle:
-                if handle is not None:
-                    _empty(folder)  # of a pull that was killed: its files may be those of the version already
-                    try:
-                        yield folder
-                    finally:
-                        _empty(folder)
-                        sweep_part(folder / _LOCK)  # last: then another process may begin in the folder
-                        remove_if_empty(folder)
-                    return
-            time.sleep(_LOOK_AGAIN_SECONDS)
+        with awaited_part(folder / _LOCK):
+            _empty(folder)  # of a pull that was killed: its files may be those of the version already
+            try:
+                yield folder
+            finally:
+                _empty(folder)
+                sweep_part(folder / _LOCK)  # last: then another process may begin in the folder
+                remove_if_empty(folder)
 
     def _conflict(self) -> ConflictError:
         return ConflictError(

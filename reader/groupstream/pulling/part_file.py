@@ -14,8 +14,11 @@ import errno
 import fcntl
 import glob
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+LOOK_AGAIN_SECONDS = 0.1  # whether another process is done with a part
 
 _DONE = b"\1"
 _SWEEPS = 100  # in a row that one process may lose against
@@ -120,6 +123,21 @@ def locked_part(path: Path) -> Iterator[int | None]:
     finally:
         if handle is not None:
             os.close(handle)
+
+
+@contextlib.contextmanager
+def awaited_part(path: Path) -> Iterator[int]:
+    """The same; waits while another process has it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    while True:
+        with locked_part(path) as handle:
+            if handle is not None:
+                yield handle
+                return
+        time.sleep(LOOK_AGAIN_SECONDS)
 
 
 def _try_lock(path: Path) -> int | None:
