@@ -112,6 +112,11 @@ def to_torch(folder: Path, name: str) -> int:
     return sum(len(group["year"]) for group in split_of(folder, name).to_torch())
 
 
+def to_tf_tensors(folder: Path, name: str) -> int:
+    """to_tf(tensors=True): each group as tensors, in a Python loop."""
+    return sum(int(group["examples"]["year"].shape[0]) for group in split_of(folder, name).to_tf(tensors=True))
+
+
 def to_tf_nested(folder: Path, name: str) -> int:
     """to_tf(): each group a tf.data.Dataset, read in batches of 64 in a Python loop."""
     count = 0
@@ -189,6 +194,7 @@ CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
         raw, raw_blocks, stored, shuffled, arrow_copy, to_numpy, to_python, to_torch,
+        to_tf_tensors,
         to_tf_nested, to_tf_readme, to_tf_flat, hf_python, hf_arrow, sqlite,
     )
 }  # fmt: skip

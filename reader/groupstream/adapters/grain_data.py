@@ -14,7 +14,6 @@ from groupstream.batches import ExampleBatches
 from groupstream.chunk import cut_in_chunks
 from groupstream.errors import UsageError
 from groupstream.features import GROUP_ID
-from groupstream.permutation import permute
 
 if TYPE_CHECKING:
     from groupstream.stream import GroupStream
@@ -88,34 +87,27 @@ class GroupSource:
         stream = self._stream
         epochs, steps = np.divmod(positions, self._num_groups)
         if stream.seed is None:
-            return self._candidates[steps]
+            return self._stored_rows[steps]
         places = steps * stream.num_shards + stream.shard_index
         rows = np.empty(len(steps), np.int64)
         for epoch in np.unique(epochs).tolist():
             here = epochs == epoch
-            name = f"epoch {stream.first_epoch + epoch}"
-            rows[here] = self._candidates[permute(places[here], len(self._candidates), stream.seed, name)]
+            rows[here] = stream.rows_at(stream.first_epoch + epoch, places[here])
         return rows
 
     @functools.cached_property
     def _num_groups(self) -> int:
         """In an epoch of this shard."""
-        if self._stream.seed is None:
-            return len(self._candidates)
-        return max(0, -(-(len(self._candidates) - self._stream.shard_index) // self._stream.num_shards))
+        return len(self._stored_rows if self._stream.seed is None else self._stream.positions())
 
     @functools.cached_property
-    def _candidates(self) -> Any:
-        """The rows that pass, ascending: of the shard in stored order, of all shards if they are shuffled."""
-        stream = self._stream
-        total = stream.split.num_groups
-        start, stop = 0, total
-        if stream.seed is None:
-            start, stop = (total * i // stream.num_shards for i in (stream.shard_index, stream.shard_index + 1))
-        if not stream.selection:
-            return _Range(start, stop)
-        rows = stream.selection.rows(stream.split.index)
-        return rows[(rows >= start) & (rows < stop)]
+    def _stored_rows(self) -> Any:
+        """The rows of this shard that pass, ascending: what stored order consists of."""
+        span = self._stream.positions()
+        if not self._stream.selection:
+            return _Range(span.start, span.stop)
+        rows = self._stream.selection.rows(self._stream.split.index)
+        return rows[(rows >= span.start) & (rows < span.stop)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Travels to workers without what was looked up here."""

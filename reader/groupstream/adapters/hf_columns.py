@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from groupstream.adapters.flat_columns import refuse_double_names
+from groupstream.adapters.numpy_columns import refuse_double_names
 from groupstream.binary import binary_array
 from groupstream.errors import UsageError
 from groupstream.features import GROUP_ID, Feature, Features
@@ -67,7 +67,7 @@ class HfColumns:
 
     def _mapped(self, feature: Feature) -> Any:
         datasets = self.datasets
-        if feature.image_format and not feature.shape:
+        if feature.is_image:
             return datasets.Image()
         if feature.labels and not feature.shape:
             return datasets.ClassLabel(names=list(feature.labels))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Iterator
@@ -18,10 +17,11 @@ import pyarrow as pa
 from groupstream.adapters import needed
 from groupstream.adapters.hf_columns import HfColumns
 from groupstream.adapters.stretches import Stretch, all_chunks, chunks_of, stretches_of
-from groupstream.cache import CACHE_VARIABLE, cache_folder
+from groupstream.cache import cache_folder
 from groupstream.cached_folder import has_sizes, make_cached_folder
 from groupstream.chunk import Chunk
-from groupstream.errors import PublishError, UsageError
+from groupstream.disk import ANOTHER_CACHE, explaining_errors
+from groupstream.errors import UsageError
 
 if TYPE_CHECKING:
     from groupstream.stream import GroupStream
@@ -44,7 +44,7 @@ def to_hf(stream: GroupStream, *, streaming: bool = False, binary_ids: bool = Fa
 def _mapped(datasets: Any, stream: GroupStream, columns: HfColumns) -> Any:
     folder = cache_folder() / "huggingface" / _fingerprint(stream, columns)
     if not has_sizes(folder):
-        with _explaining_errors(folder):
+        with explaining_errors(folder, f"{ANOTHER_CACHE}, or stream with to_hf(streaming=True)"):
             make_cached_folder(folder, lambda aside: _write(stream, columns, aside / _FILE))
     return datasets.Dataset.from_file(str(folder / _FILE), split=datasets.NamedSplit(stream.split.name))
 
@@ -88,14 +88,3 @@ def _fingerprint(stream: GroupStream, columns: HfColumns) -> str:
     order = {f.name: getattr(stream, f.name) for f in dataclasses.fields(stream) if f.compare and f.name != "split"}
     what = [_LAYOUT, split.ref, split.name, files, order, dict(columns.features), columns.binary_ids]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:32]
-
-
-@contextlib.contextmanager
-def _explaining_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise PublishError(
-            f"cannot write to {folder}: {error.strerror or error}. Make room or allow writing there, choose another "
-            f"folder with ${CACHE_VARIABLE}, or stream with to_hf(streaming=True)"
-        ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groupstream.adapters import needed
-from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group, is_image
+from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group
 from groupstream.batches import ExampleBatches
 from groupstream.errors import UsageError
 from groupstream.features import Feature, Features
@@ -51,8 +51,12 @@ class JaxBatches(Iterator[Any]):
         self._ahead: deque[tuple[Any, Place]] = deque()
 
     def __next__(self) -> Any:
-        while len(self._ahead) <= _NUM_AHEAD and (item := next(self._batches, None)) is not None:
-            self._ahead.append((self._on_device(item), self._batches.place))
+        try:
+            while len(self._ahead) <= _NUM_AHEAD and (item := next(self._batches, None)) is not None:
+                self._ahead.append((self._on_device(item), self._batches.place))
+        except BaseException:
+            self.load_state_dict(self.state_dict())  # or the next call would leave out what failed
+            raise
         if not self._ahead:
             self._place = self._batches.place
             raise StopIteration
@@ -100,7 +104,7 @@ def _fitting(name: str, values: np.ndarray, has_64_bits: bool) -> np.ndarray:
 def _refuse_what_jax_has_no_array_for(features: Features, pad_to: PadTo, decode_images: bool) -> None:
     def fits(name: str, feature: Feature) -> bool:
         if feature.dtype in ("string", "bytes"):
-            return decode_images and is_image(feature) and not feature.optional
+            return decode_images and feature.is_image and not feature.optional
         return not feature.is_list or isinstance(pad_to, int) or name in (pad_to or {})
 
     refused = {name: feature for name, feature in features.items() if not fits(name, feature)}

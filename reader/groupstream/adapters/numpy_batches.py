@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from groupstream.adapters.numpy_columns import is_there, numpy_column, objects
+from groupstream.adapters.numpy_columns import IS_THERE, is_there, numpy_column, objects, refuse_double_names
 from groupstream.batches import ExampleBatches
 from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.features import GROUP_ID, Feature, Features
@@ -18,7 +18,7 @@ from groupstream.ragged import Ragged
 if TYPE_CHECKING:
     from groupstream.stream import GroupStream
 
-IS_THERE, LENGTH = "_is_there", "_length"  # after the name of a feature
+LENGTH = "_length"  # after the name of a padded list: its length before that
 By = Literal["group", "example"]
 PadTo = int | Mapping[str, int] | None
 
@@ -51,8 +51,8 @@ class NumpyForm:
         self._features = features
         self._with_ids = with_ids
         self._widths = _widths(features, pad_to)
-        self._images = {name for name, f in features.items() if is_image(f)} if decode_images else set()
-        self._refuse_two_of_a_name()
+        self._images = {name for name, f in features.items() if f.is_image} if decode_images else set()
+        refuse_double_names(features, *(name + LENGTH for name in self._widths))
 
     def block(self, examples: pa.RecordBatch, group_ids: list[bytes], counts: np.ndarray) -> dict[str, Any]:
         """By feature an array, a `Ragged`, or an Arrow array of encoded images."""
@@ -87,14 +87,6 @@ class NumpyForm:
             columns[name + IS_THERE] = is_there(column)
         return columns
 
-    def _refuse_two_of_a_name(self) -> None:
-        added = {name + IS_THERE for name, f in self._features.items() if f.optional}
-        added |= {name + LENGTH for name in self._widths}
-        for name in added & self._features.keys():
-            raise UsageError(
-                f"{name!r} is a feature, and would be what is said of another too; choose features with select()"
-            )
-
 
 def to_numpy(
     stream: GroupStream,
@@ -121,11 +113,6 @@ def is_by_group(by: By | None, batch_size: int | None) -> bool:
     if by not in (None, "group", "example"):
         raise UsageError(f'by is {by!r}; it should be "group" or "example"')
     return batch_size is None if by is None else by == "group"
-
-
-def is_image(feature: Feature) -> bool:
-    """Whether it holds encoded images."""
-    return feature.image_format is not None and not feature.shape
 
 
 def decoded_images(column: pa.Array) -> np.ndarray:

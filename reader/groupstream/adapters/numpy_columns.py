@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from groupstream.features import Feature
+from groupstream.errors import UsageError
+from groupstream.features import Feature, Features
 from groupstream.ragged import Ragged
 
+IS_THERE = "_is_there"  # after the name of an optional feature: the bool that says whether an example has it
 Column = np.ndarray | Ragged
 
 
@@ -33,6 +35,19 @@ def is_there(column: pa.Array) -> np.ndarray:
     """bool[num_examples]: where a value is not missing."""
     validity = column.buffers()[0]
     return np.ones(len(column), bool) if validity is None else _bits(validity, column.offset, len(column))
+
+
+def refuse_double_names(features: Features, *taken: str) -> None:
+    """Names that an adapter adds must not be names of features.
+
+    Raises:
+        UsageError: one is.
+    """
+    added = {*taken, *(f"{name}{IS_THERE}" for name, feature in features.items() if feature.optional)}
+    if double := sorted(added & {*features}):
+        raise UsageError(
+            f"{double[0]!r} is the name of a feature and of what is added here; leave it out with select()"
+        )
 
 
 def objects(values: Sequence[object]) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from groupstream.adapters.flat_columns import IS_THERE
+from groupstream.adapters.numpy_columns import IS_THERE
 from groupstream.features import Feature, Features
 
 
@@ -42,7 +42,7 @@ class TfColumns:
 
     def with_images(self, examples: Any, num_parallel_calls: int | None = None) -> Any:
         """The same examples, with pixels where there are images to decode."""
-        formats = {n: f.image_format for n, f in self.features.items() if f.image_format}
+        formats = {n: f.image_format for n, f in self.features.items() if f.image_format and f.is_image}
         if not (self.decode_images and formats):
             return examples
         return examples.map(

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.adapters import needed
-from groupstream.adapters.flat_columns import flat_columns, refuse_double_names
+from groupstream.adapters.flat_columns import flat_columns
+from groupstream.adapters.numpy_columns import refuse_double_names
 from groupstream.adapters.stretches import all_chunks
 from groupstream.adapters.tf_columns import TfColumns
 from groupstream.chunk import Chunk
@@ -30,14 +31,20 @@ if TYPE_CHECKING:
 EXAMPLES = "examples"
 
 
-def to_tf(stream: GroupStream, *, nested: bool = True, decode_images: bool = False) -> Any:
+def to_tf(stream: GroupStream, *, nested: bool = True, tensors: bool = False, decode_images: bool = False) -> Any:
     """See `GroupStream.to_tf`."""
+    if tensors and (decode_images or not nested):
+        raise UsageError(
+            "tensors=True gives whole groups with images as they are encoded; leave nested and decode_images"
+        )
     tf = needed("tensorflow", "tf")
     reader = stream.split.reader(stream.features)
     refuse_double_names(reader.features, GROUP_ID)
     if nested and not reader.features:
         raise UsageError("select() names no feature, and the examples of a nested dataset need one; use nested=False")
     pipeline = _Pipeline(tf, stream, reader, TfColumns(tf, reader.features, decode_images))
+    if tensors:
+        return pipeline.tensors()
     return pipeline.nested() if nested else pipeline.flat()
 
 
@@ -67,8 +74,28 @@ class _Pipeline:
                 counts = np.array([len(block)]) if chunk.is_large else chunk.rows.num_examples
                 yield ids, counts, self._arrays(block)
 
+    def tensors(self) -> Any:
+        """One element a group, with the tensors of all its examples."""
+        tf = self.tf
+        counts = tf.TensorSpec([None], tf.int64)
+        spec = (tf.TensorSpec([None], tf.string), counts, self.columns.spec)
+        chunks = tf.data.Dataset.from_generator(self._whole_chunks, output_signature=spec).prefetch(1)
+        return chunks.flat_map(
+            lambda ids, counts, arrays: tf.data.Dataset.from_tensor_slices(
+                (ids, tf.cumsum(counts, exclusive=True), tf.cumsum(counts))
+            ).map(lambda group_id, start, end: self._held(group_id, arrays, start, end))
+        )
+
+    def _whole_chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]]:
+        for chunk in all_chunks(self.stream):
+            examples = pa.concat_batches(list(chunk.blocks())) if chunk.is_large else chunk.examples
+            yield _ids(chunk.rows), chunk.rows.num_examples, self._arrays(examples)
+
+    def _held(self, group_id: Any, arrays: Any, start: Any, end: Any) -> dict[str, Any]:
+        return {GROUP_ID: group_id, EXAMPLES: self.columns.tensors(arrays, start, end)}
+
     def nested(self) -> Any:
-        """One element a group."""
+        """One element a group, with a dataset of its examples."""
         tf = self.tf
         numbers = tf.TensorSpec([None, len(NUMBERS)], tf.int64)
         spec = (tf.TensorSpec([], tf.bool), tf.TensorSpec([None], tf.string), numbers, self.columns.spec)

@@ -237,3 +237,38 @@ except groupstream.UsageError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'groupstream[tf]'" in done.stdout
+
+
+def test_lists_of_images_are_left_encoded(tf: Any, make_version: Any) -> None:
+    features = {"images": Feature(dtype="bytes", shape=(None,), image_format="png")}
+    image = tf.io.encode_png(np.zeros((2, 2, 1), np.uint8)).numpy()
+    root = make_version([{"images": [image] * n} for n in range(3)], [b"a"] * 3, features)
+    stream = groupstream.open("made", root)["train"]
+    [group] = stream.to_tf(decode_images=True)
+    assert [e["images"].numpy().tolist() for e in group["examples"]] == [[image] * n for n in range(3)]
+
+
+@pytest.mark.parametrize("chunk_bytes", [4 << 20, 400])
+def test_groups_as_tensors_hold_what_their_datasets_hold(
+    tf: Any, make_version: Any, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+) -> None:
+    monkeypatch.setattr(chunk, "CHUNK_BYTES", chunk_bytes)
+    stream = made(make_version).shuffle(3)
+    groups = list(stream.to_tf(tensors=True))
+    assert [group["group_id"].numpy() for group in groups] == [group.id for group in stream]
+    for group, nested in zip(groups, stream.to_tf(), strict=True):
+        expected = next(iter(nested["examples"].batch(1000)))
+        assert set(expected) == set(group["examples"])
+        for name, value in expected.items():
+            found = group["examples"][name]
+            assert found.dtype == value.dtype
+            if isinstance(value, tf.RaggedTensor):
+                assert found.to_list() == value.to_list(), name
+            else:
+                np.testing.assert_array_equal(found.numpy(), value.numpy(), name)
+
+
+def test_groups_as_tensors_are_not_flat_and_have_no_pixels(tf: Any, make_version: Any) -> None:
+    for how in ({"nested": False}, {"decode_images": True}):
+        with pytest.raises(UsageError, match="tensors=True gives whole groups with images as they are encoded"):
+            made(make_version).to_tf(tensors=True, **how)
