@@ -15,6 +15,7 @@ import functools
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -64,10 +65,10 @@ class ArrowCopies:
         first_rows = self._first_rows(rows).tolist()
         return [(self.shard(number), row) for number, row in zip(rows.shard_index.tolist(), first_rows, strict=True)]
 
-    def batches_of(self, rows: GroupRows) -> Iterator[pa.RecordBatch]:
-        """The examples of a single group: one slice of each record batch that it is in. No copy."""
+    def batches_of(self, rows: GroupRows, num_skipped: int = 0) -> Iterator[pa.RecordBatch]:
+        """The examples of a single group from number `num_skipped` on: a slice of each record batch. No copy."""
         [(shard, row)] = self.places(rows)
-        return shard.slices(row, int(rows.num_examples[0]))
+        return shard.slices(row + num_skipped, int(rows.num_examples[0]) - num_skipped)
 
     def examples_of(self, rows: GroupRows) -> pa.RecordBatch:
         """The examples of all groups, in their order. No copy where they are neighbours within a record batch."""
@@ -84,6 +85,10 @@ class ArrowCopies:
             for piece in self.shard(int(numbers[a])).slices(int(first_rows[a]), int(ends[b] - first_rows[a]))
         ]
         return slices[0] if len(slices) == 1 else pa.concat_batches(slices)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels to other processes without what was opened here."""
+        return ArrowCopies, (self._folders, self._features, self._names)
 
     def _first_rows(self, rows: GroupRows) -> np.ndarray:
         first_rows = np.empty(len(rows), np.int64)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from groupstream.chunk import Chunk
 from groupstream.errors import UsageError
 from groupstream.place import Block, Place
+from groupstream.resumable import Resumable
 
 if TYPE_CHECKING:
     from groupstream.stream import GroupStream
@@ -33,7 +33,7 @@ class BatchForm(Protocol):
         """One batch of parts that were cut; often it is one part."""
 
 
-class ExampleBatches(Iterator[Any]):
+class ExampleBatches(Resumable[Any]):
     """The examples of a stream in batches of exactly `batch_size`; the last of an epoch is smaller, or dropped.
 
     It can say where it stands, and go on from there: `state_dict()` is a small dictionary that JSON can hold. Loaded
@@ -69,22 +69,9 @@ class ExampleBatches(Iterator[Any]):
         self._drop_last = drop_last
         self._by_group = by_group
         self._place = Place(stream.first_epoch)
-        self._batches: Iterator[Any] | None = None
-
-    def __next__(self) -> Any:
-        if self._batches is None:
-            self._batches = self._run()
-        try:
-            return next(self._batches)
-        except Exception as error:
-            if not isinstance(error, StopIteration):
-                self._batches = (
-                    None  # the next call reads again from where it stands, and does not end as if all were given
-                )
-            raise
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands. No I/O."""
+        """Where it stands. Reads nothing but the index, and that of a filtered and shuffled stream only."""
         return self.state_at(self._place)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -102,7 +89,7 @@ class ExampleBatches(Iterator[Any]):
                 f"shard {mine[0]} of {mine[1]}; in batches of examples the number may change between epochs only"
             )
         self._place = Place(epoch, position, num_given)
-        self._batches = None
+        self._running = None
 
     @property
     def place(self) -> Place:
@@ -119,6 +106,7 @@ class ExampleBatches(Iterator[Any]):
             start = self._place.settled()
             blocks = self._blocks(start)
             yield from self._by_groups(start, blocks) if self._by_group else self._across_groups(start, blocks)
+            self._stream.require_something(self._place.settled() != Place(start.epoch))
             self._place = Place(start.epoch + 1)
 
     def _across_groups(self, start: Place, blocks: Iterator[Block]) -> Iterator[Any]:
@@ -153,39 +141,18 @@ class ExampleBatches(Iterator[Any]):
                     yield group_id, rest
 
     def _blocks(self, start: Place) -> Iterator[Block]:
-        num_given = start.num_given
+        """The examples that are left of an epoch; what was given of a large group is not decoded."""
+        num_before = start.num_given
         for chunk in self._stream.chunks(epoch=start.epoch, start=start.position):
-            if chunk.is_large:
-                yield from self._blocks_of_one(chunk, num_given)
-            else:
-                bounds = np.maximum(chunk.bounds - num_given, 0)
-                yield self._block(chunk, chunk.examples.slice(num_given), bounds, num_given)
-            num_given = 0
-
-    def _blocks_of_one(self, chunk: Chunk, num_given: int) -> Iterator[Block]:
-        """Those of a large group; what was given of it is not decoded."""
-        num_examples = int(chunk.rows.num_examples[0])
-        num_read = num_given
-        for examples in self._rest_of(chunk, num_given) if num_given else chunk.blocks():
-            bounds = np.array([0, len(examples)])
-            num_read += len(examples)
-            yield self._block(chunk, examples, bounds, num_read - len(examples), num_read < num_examples)
-
-    def _rest_of(self, chunk: Chunk, num_given: int) -> Iterator[pa.RecordBatch]:
-        [group] = chunk.groups()
-        reader = self._stream.split.reader(self._stream.features)
-        num_read = 0
-        for records in group.records():
-            fresh = records.slice(max(0, num_given - num_read))
-            num_read += len(records)
-            if len(fresh):
-                yield reader.decode(fresh)
-
-    def _block(
-        self, chunk: Chunk, examples: pa.RecordBatch, bounds: np.ndarray, num_before: int, is_open: bool = False
-    ) -> Block:
-        content = self._form.block(examples, chunk.rows.group_ids, np.diff(bounds))
-        return Block(content, chunk.rows.group_ids, chunk.rows.positions, bounds, num_before, is_open)
+            rows = chunk.rows
+            for examples in chunk.blocks(num_before):
+                num_read = num_before + len(examples)
+                bounds = np.clip(chunk.bounds - num_before, 0, len(examples))
+                content = self._form.block(examples, rows.group_ids, np.diff(bounds))
+                is_open = num_read < int(chunk.bounds[-1])
+                yield Block(content, rows.group_ids, rows.positions, bounds, num_before, is_open)
+                num_before = num_read
+            num_before = 0
 
 
 class _Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
 from collections import deque
@@ -36,6 +37,9 @@ class Chunk:
         self.bounds = np.concatenate([[0], np.cumsum(rows.num_examples)])
         self.on_arrival: Callable[[], None] = lambda: None
         self.ahead: Future[object] | None = None
+        self._records: pa.LargeBinaryArray | None = None
+        self._examples: pa.RecordBatch | None = None  # no cached_property: up to Python 3.11 all chunks share its lock
+        self._arrived: pa.RecordBatch | None = None
 
     @property
     def is_large(self) -> bool:
@@ -46,21 +50,27 @@ class Chunk:
     def records(self) -> pa.LargeBinaryArray:
         """The serialised tf.train.Examples of all groups, all CRCs checked."""
         self._arrive()
-        return self._records
+        return self.read()
 
     @property
     def examples(self) -> pa.RecordBatch:
         """The decoded examples of all groups."""
         self._arrive()
-        return self._examples
+        return self.decode()
 
-    def read(self) -> None:
+    def read(self) -> pa.LargeBinaryArray:
         """Reads its records, in whichever thread this is called."""
-        _ = self._records
+        if (records := self._records) is None:
+            records = self._records = self._reader.read_groups(self.rows)
+        return records
 
-    def decode(self) -> None:
-        """Reads and decodes its examples, in whichever thread this is called."""
-        _ = self._examples
+    def decode(self) -> pa.RecordBatch:
+        """Reads and decodes its examples, in whichever thread this is called; two at once do it twice."""
+        if (examples := self._examples) is None:
+            arrow = self._reader.arrow
+            examples = self._reader.decode(self.read()) if arrow is None else arrow.examples_of(self.rows)
+            self._examples, self._records = examples, None
+        return examples
 
     def _arrive(self) -> None:
         """Takes over what was begun ahead, and lets those after it begin."""
@@ -68,35 +78,24 @@ class Chunk:
             self.ahead.result()
         self.on_arrival()
 
-    @functools.cached_property
-    def _records(self) -> pa.LargeBinaryArray:
-        return self._reader.read_groups(self.rows)
+    def blocks(self, num_skipped: int = 0) -> Iterator[pa.RecordBatch]:
+        """The decoded examples from number `num_skipped` on; a block at a time if it is large.
 
-    @functools.cached_property
-    def _examples(self) -> pa.RecordBatch:
-        if self._reader.arrow is not None:
-            return self._reader.arrow.examples_of(self.rows)
-        examples = self._reader.decode(self._records)
-        del self._records
-        return examples
-
-    def blocks(self) -> Iterator[pa.RecordBatch]:
-        """The decoded examples, a block at a time if it is large."""
+        What is skipped of a large one is read, but not decoded.
+        """
         if self.is_large:
-            yield from self._reader.batches_of(self.rows)
+            yield from self._reader.batches_of(self.rows, num_skipped)
         else:
-            yield self.examples
+            yield self.examples.slice(num_skipped)
 
     def batches_of(self, place: int, num_examples: int) -> Iterator[pa.RecordBatch]:
         """The decoded examples of one of its groups; of the Arrow copy, slices without a copy."""
         if self._reader.arrow is None:
-            return iter((self._arrived.slice(self._firsts[place], num_examples),))
+            if (examples := self._arrived) is None:
+                examples = self._arrived = self.examples
+            return iter((examples.slice(self._firsts[place], num_examples),))
         shard, first = self._places[place]
         return shard.slices(first, num_examples)
-
-    @functools.cached_property
-    def _arrived(self) -> pa.RecordBatch:
-        return self.examples
 
     @functools.cached_property
     def _firsts(self) -> list[int]:
@@ -127,7 +126,7 @@ def cut_in_chunks(reader: ShardReader, blocks: Iterable[GroupRows]) -> Iterator[
             start = stop
 
 
-def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], None], num_chunks: int) -> Iterator[Chunk]:
+def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], object], num_chunks: int) -> Iterator[Chunk]:
     """The same chunks. When one is asked for its content, work begins on those after it, in threads of their own.
 
     Args:
@@ -142,9 +141,10 @@ def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], None], num_chunk
     waiting: deque[Chunk] = deque()
 
     def start() -> None:
-        for chunk in waiting:
-            if chunk.ahead is None and not chunk.is_large:
-                chunk.ahead = pool.submit(work, chunk)
+        with contextlib.suppress(RuntimeError):  # the stream was left meanwhile, in another thread
+            for chunk in tuple(waiting):
+                if chunk.ahead is None and not chunk.is_large:
+                    chunk.ahead = pool.submit(work, chunk)
 
     try:
         while True:
@@ -156,4 +156,5 @@ def work_ahead(chunks: Iterator[Chunk], work: Callable[[Chunk], None], num_chunk
             current.on_arrival = start
             yield current
     finally:
+        waiting.clear()  # a chunk that is kept is read by itself
         pool.shutdown(wait=False, cancel_futures=True)

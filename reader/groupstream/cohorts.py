@@ -18,13 +18,13 @@ from __future__ import annotations
 import functools
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from groupstream.errors import UsageError
-from groupstream.group import Group
+from groupstream.group import Group, single_group
 from groupstream.group_rows import GroupRows
 from groupstream.permutation import permute, uniforms
 from groupstream.selection import EVERYTHING, Selection
@@ -64,6 +64,8 @@ class Cohorts:
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLINGS:
             raise UsageError(f"sampling is {self.sampling!r}; it is one of {', '.join(SAMPLINGS)}")
+        if not self.num_groups:
+            raise UsageError(f"no group of {self.split.ref} {self.split.name} takes part; choose a wider filter")
         if not 1 <= self.size <= self.num_groups:
             raise UsageError(
                 f"size is {self.size}; a cohort has 1 to {self.num_groups:,} groups, as many as take part; "
@@ -123,6 +125,16 @@ class Cohorts:
         return np.cumsum(self._sizes)
 
     @functools.cached_property
+    def fingerprint(self) -> str:
+        """A short text that only the same cohorts share; states hold it."""
+        words = f"{self.split.ref} {self.split.name} {self.size} {self.sampling} seed {self.seed}"
+        return f"{words} {self.selection.fingerprint()}".rstrip()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travels to other processes without what was looked up here."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @functools.cached_property
     def _selected(self) -> np.ndarray | None:
         return self.selection.rows(self.split.index) if self.selection else None
 
@@ -141,12 +153,13 @@ class CohortIterator(Iterator["Cohort"]):
         self._round = 0
 
     def __next__(self) -> Cohort:
+        cohort = self._cohorts[self._round]
         self._round += 1
-        return self._cohorts[self._round - 1]
+        return cohort
 
     def state_dict(self) -> dict[str, Any]:
         """Where it stands: the same on any number of workers."""
-        return {"cohorts": self._fingerprint, "round": self._round}
+        return {"cohorts": self._cohorts.fingerprint, "round": self._round}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on with the round that the state says.
@@ -154,18 +167,12 @@ class CohortIterator(Iterator["Cohort"]):
         Raises:
             UsageError: the state is of other cohorts.
         """
-        if state.get("cohorts") != self._fingerprint:
+        if state.get("cohorts") != self._cohorts.fingerprint:
             raise UsageError(
-                f"the state is of the cohorts {state.get('cohorts')!r}, these are {self._fingerprint!r}; "
+                f"the state is of the cohorts {state.get('cohorts')!r}, these are {self._cohorts.fingerprint!r}; "
                 "load it into cohorts of the same version, split, filter, size, seed and sampling"
             )
         self._round = int(state["round"])
-
-    @property
-    def _fingerprint(self) -> str:
-        c = self._cohorts
-        words = f"{c.split.ref} {c.split.name} {c.size} {c.sampling} seed {c.seed} {c.selection.fingerprint()}"
-        return words.rstrip()
 
 
 @dataclass(frozen=True)
@@ -194,12 +201,16 @@ class Cohort(Sequence[Group]):
         """Its groups. They are read and decoded together, those that lie near each other in one request."""
         return self.split.groups_of(self.rows, self.features)
 
-    def __getitem__(self, place: Any) -> Any:
+    @overload
+    def __getitem__(self, place: int) -> Group: ...
+    @overload
+    def __getitem__(self, place: slice) -> Cohort: ...
+    def __getitem__(self, place: int | slice) -> Group | Cohort:
         """One of its groups, read by itself; or a part of the cohort."""
-        chosen = np.arange(len(self))[place]
-        if isinstance(place, slice):
-            return Cohort(self.split, self.round, self.rows.take(chosen), self.features)
-        return next(iter(Cohort(self.split, self.round, self.rows.take(np.array([chosen])), self.features)))
+        chosen = range(len(self))[place]
+        if isinstance(chosen, int):
+            return single_group(self.split.reader(self.features), self.rows.cut(chosen, chosen + 1))
+        return self._part(chosen)
 
     def balanced(self, num_workers: int) -> list[Cohort]:
         """Shares for workers, disjoint and complete, with examples spread as evenly as a greedy rule can.
@@ -219,13 +230,13 @@ class Cohort(Sequence[Group]):
             load, worker = loads[0]
             shares[worker].append(place)
             heapq.heapreplace(loads, (load + int(self.rows.num_examples[place]), worker))
-        return [
-            Cohort(self.split, self.round, self.rows.take(np.array(sorted(share), np.int64)), self.features)
-            for share in shares
-        ]
+        return [self._part(sorted(share)) for share in shares]
 
     def shard(self, index: int, count: int) -> Cohort:
         """The share of one of `count` workers; see `balanced`."""
         if not 0 <= index < count:
             raise UsageError(f"worker {index} of {count} does not exist; workers are numbered from 0 to {count - 1}")
         return self.balanced(count)[index]
+
+    def _part(self, places: Sequence[int]) -> Cohort:
+        return Cohort(self.split, self.round, self.rows.take(np.array(places, np.int64)), self.features)

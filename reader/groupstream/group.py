@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,8 @@ class Group:
     """The examples of one group.
 
     In a stream, groups are read and decoded together with those near them, and a group only refers to that for as
-    long as the stream stands there: a list of groups holds no data. Elsewhere reading is one range request, a block
-    at a time.
+    long as the stream stands there: a list of groups holds no data. Elsewhere a group is read by itself, a block of
+    4 MiB a request.
 
     Attributes:
         id: the group id as it is stored.
@@ -62,7 +63,9 @@ class Group:
         return self.id.decode(errors="backslashreplace")
 
     def records(self) -> Iterator[pa.LargeBinaryArray]:
-        """Its serialised tf.train.Examples, a block at a time, all CRCs checked.
+        """Its serialised tf.train.Examples, a block of 4 MiB at a time, all CRCs checked. One request a block.
+
+        In a stream too each group is read by itself; `chunks(decode=False)` reads those of many together.
 
         Raises:
             CorruptError: the bytes are not those that were written.
@@ -84,8 +87,13 @@ class Group:
         """Its examples as dictionaries of Python values; tensors are NumPy arrays."""
         for batch in self.batches():
             columns = [python_values(batch.column(name)) for name in batch.schema.names]
-            for values in zip(*columns, strict=True):
+            rows = zip(*columns, strict=True) if columns else itertools.repeat((), len(batch))
+            for values in rows:
                 yield dict(zip(batch.schema.names, values, strict=True))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels to other processes without its data and its neighbours."""
+        return single_group, (self._reader, self._rows.cut(self._place, self._place + 1))
 
     def __len__(self) -> int:
         return self.num_examples

@@ -72,5 +72,5 @@ def _mixed(x: np.ndarray) -> np.ndarray:
 
 def _keys(seed: int, name: str) -> np.ndarray:
     """uint64[8]."""
-    key = (seed & (1 << 64) - 1).to_bytes(8, "little")
+    key = (int(seed) & (1 << 64) - 1).to_bytes(8, "little")
     return np.frombuffer(hashlib.blake2b(name.encode(), digest_size=64, key=key).digest(), "<u8").astype(np.uint64)

@@ -78,9 +78,11 @@ class ShardReader:
                 "Check the version with: groupstream verify REF"
             )
 
-    def batches_of(self, rows: GroupRows) -> Iterator[pa.RecordBatch]:
-        """The decoded examples of a single group, a batch at a time, however large it is."""
-        return map(self.decode, self.blocks_of(rows)) if self.arrow is None else self.arrow.batches_of(rows)
+    def batches_of(self, rows: GroupRows, num_skipped: int = 0) -> Iterator[pa.RecordBatch]:
+        """The decoded examples of a single group from number `num_skipped` on, a batch at a time."""
+        if self.arrow is not None:
+            return self.arrow.batches_of(rows, num_skipped)
+        return map(self.decode, _without_first(self.blocks_of(rows), num_skipped))
 
     def decode(self, records: pa.LargeBinaryArray) -> pa.RecordBatch:
         """The features of the examples."""
@@ -106,6 +108,14 @@ class ShardReader:
         for i in range(len(rows)):
             for _ in self.blocks_of(rows.cut(i, i + 1)):
                 pass
+
+
+def _without_first(blocks: Iterator[pa.LargeBinaryArray], num_skipped: int) -> Iterator[pa.LargeBinaryArray]:
+    for block in blocks:
+        left = block.slice(num_skipped)
+        num_skipped = max(0, num_skipped - len(block))
+        if len(left):
+            yield left
 
 
 def _wrong_count(where: str, num_groups: int, expected: int, found: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import groupstream
-from groupstream import Feature, Split, UnknownKeyError
+from groupstream import Feature, Split, UnknownKeyError, UsageError
 from groupstream.arrow_copy import make_arrow_copy
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -217,3 +217,31 @@ def test_reading_writes_nothing(made: Path, cache: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
     content(copy.shuffle(3))
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
+
+
+def test_groups_and_what_is_without_features_travel_and_have_their_examples(made: Path) -> None:
+    shards, copy = both("made", made)
+    for group, other in zip(copy.shuffle(1), shards.shuffle(1), strict=True):
+        held = pickle.dumps(group)
+        assert len(held) < 4 * len(pickle.dumps(other)) + 2000
+        assert pickle.loads(held).table().equals(other.table())
+    assert [list(group.examples()) for group in copy.select()] == [[{}] * len(group) for group in shards]
+
+
+def test_a_large_group_goes_on_without_its_shard(large: Path) -> None:
+    shards, copy = both("made", large)
+    state, expected = shards.batches(7), list(shards.batches(7))[1:]
+    next(state)
+    for path in large.rglob("*.tfrecord"):
+        path.unlink()
+    batches = copy.batches(7)
+    batches.load_state_dict(state.state_dict())
+    assert pa.Table.from_batches(batches) == pa.Table.from_batches(expected)
+
+
+def test_a_split_without_a_copy_is_a_split_all_the_same(two_splits: Path) -> None:
+    make_arrow_copy(groupstream.open("wide", two_splits), ["train"])
+    dataset = groupstream.open("wide", two_splits, arrow=True)
+    assert "test" in dataset
+    with pytest.raises(UsageError, match="no whole Arrow copy of split test"):
+        dataset["test"]

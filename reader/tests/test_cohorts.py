@@ -142,6 +142,9 @@ def test_a_cohort_is_a_sequence(split: Split) -> None:
     assert cohort[1].id == cohort.group_ids[1]
     assert cohort[-1].table().equals(split.group(cohort.group_ids[-1]).table())
     assert [g.id for g in cohort[1:3]] == cohort.group_ids[1:3]
+    assert [g.id for g in reversed(cohort)] == cohort.group_ids[::-1]
+    with pytest.raises(IndexError):
+        cohort[4]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +153,7 @@ def test_a_cohort_is_a_sequence(split: Split) -> None:
         ({"size": 8, "seed": 0}, "size is 8; a cohort has 1 to 7 groups"),
         ({"size": 0, "seed": 0}, "size is 0; a cohort has 1 to 7 groups"),
         ({"size": 3, "seed": 0, "min_examples": 9}, "size is 3; a cohort has 1 to 1 groups"),
+        ({"size": 3, "seed": 0, "min_examples": 99}, "no group of made@1.0.0 train takes part; choose a wider filter"),
         ({"size": 3, "seed": 0, "sampling": "best"}, "sampling is 'best'; it is one of uniform, by_size, epochs"),
     ],
 )

@@ -26,7 +26,7 @@ def record_of(**lists: dict[str, Any]) -> pa.LargeBinaryArray:
 
 def test_a_record_that_is_no_example_is_corrupt() -> None:
     with pytest.raises(CorruptError, match=r"not a tf.train.Example"):
-        decode_examples(pa.array([b"\xff\xff"], pa.large_binary()), {})
+        decode_examples(pa.array([b"\xff\xff"], pa.large_binary()), {"x": Feature(dtype="int64")})
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import groupstream
-from groupstream import CorruptError, Feature, Split, UnknownKeyError, UsageError
+from groupstream import CorruptError, Dataset, Feature, Manifest, Split, UnknownKeyError, UsageError, layout
 from groupstream import chunk as chunk_module
+from groupstream.adapters.stretches import all_chunks
 from groupstream.group import Group
+from groupstream.refs import Location
+from groupstream.stores import LocalStore
 from groupstream.stream import GroupStream
+from groupstream.testing.wrapped_stores import WrappedStore
 
 Counted = Callable[[Split], tuple[Split, list[int]]]
 
@@ -155,8 +160,11 @@ def test_resuming_reads_nothing_of_what_came_before(split: Split, counted: Count
 
 @pytest.mark.parametrize("before", [1, 2, 3])
 @pytest.mark.parametrize("after", [1, 2, 5])
-@pytest.mark.parametrize("steps", [0, 1, 4])
-def test_the_number_of_shards_may_change_in_a_shuffled_epoch(split: Split, before: int, after: int, steps: int) -> None:
+@pytest.mark.parametrize("steps", [0, 1, 4, None])
+def test_the_number_of_shards_may_change_in_a_shuffled_epoch(
+    split: Split, before: int, after: int, steps: int | None
+) -> None:
+    steps = NUM_GROUPS // before if steps is None else steps  # as many as all shards have
     stream = split.shuffle(9).repeat(2)
     iterators = [iter(stream.shard(i, before)) for i in range(before)]
     taken = [[next(it).id for _ in range(steps)] for it in iterators]
@@ -298,3 +306,118 @@ def test_chunks_hold_the_groups_in_order(split: Split, ahead: int) -> None:
         assert chunk.is_large or [blocks[0]] == [chunk.examples]
         found += chunk.rows.group_ids
     assert found == ids_of(split.shuffle(5))
+
+
+def test_a_chunk_that_is_kept_can_be_read_after_the_stream_is_left(split: Split, ahead: int) -> None:
+    for stream in (split.stream(), split.shuffle(1)):
+        chunk = next(stream.prefetch(ahead).chunks())
+        assert sum(block.num_rows for block in chunk.blocks()) == chunk.bounds[-1]
+
+
+def test_chunks_ahead_are_read_at_the_same_time(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def wait_for_another(path: str, offset: int, data: bytes) -> bytes:
+        if path.endswith(".tfrecord") and threading.current_thread() is not threading.main_thread():
+            together.wait()
+        return data
+
+    monkeypatch.setattr(chunk_module, "CHUNK_BYTES", 2500)
+    root, name, version = split.location.rsplit("/", 2)
+    location = Location(WrappedStore(LocalStore(root), wait_for_another), f"{name}/{version}")
+    content = location.store.read(f"{location.folder}/{layout.MANIFEST}")
+    waiting = Dataset(location, Manifest.from_json(content, ""))[split.name]
+    chunks = waiting.prefetch(2).chunks()
+    assert next(chunks).examples.num_rows  # in this thread; the next two begin
+    assert next(chunks).examples.num_rows
+    together.abort()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda split: iter(split.filter(min_examples=99).repeat()),
+        lambda split: iter(split.filter(min_examples=99).shuffle(1).repeat()),
+        lambda split: iter(split.shuffle(1).shard(30, 40).repeat()),
+        lambda split: iter(split.shard(0, 40).repeat()),
+        lambda split: split.stream().repeat().batches(10_000, drop_last=True),
+        lambda split: all_chunks(split.filter(min_examples=99).repeat()),
+    ],
+)
+def test_a_stream_without_end_that_gives_nothing_says_so(split: Split, make: Callable) -> None:
+    with pytest.raises(UsageError, match=r"of 'made@1\.0\.0 train.*' gives nothing in a whole epoch, and .* no end"):
+        next(make(split))
+
+
+def test_a_stream_with_an_end_may_be_empty(split: Split) -> None:
+    assert ids_of(split.filter(min_examples=99).repeat(3)) == []
+    assert ids_of(split.shuffle(1).shard(30, 40).repeat(3)) == []
+
+
+@pytest.mark.parametrize("make", [lambda s, i: s.shard(i, 40), lambda s, i: s.shuffle(1).shard(i, 40)])
+def test_before_an_epoch_any_shard_may_say_where_it_stands(split: Split, make: Callable) -> None:
+    for index in (0, 39):  # of which one has no groups
+        iterator = iter(make(split, 0).split.shuffle(1) if make(split, 0).seed else split)
+        iterator.load_state_dict(iter(make(split, index)).state_dict())
+        assert len(ids_of(iterator)) == NUM_GROUPS
+
+
+def test_a_state_of_batches_is_refused_within_a_group(split: Split) -> None:
+    stream = split.filter(min_examples=4)
+    batches = stream.batches(3)
+    next(batches)
+    with pytest.raises(UsageError, match="the state is of batches of examples, 3 examples into a group"):
+        iter(stream).load_state_dict(batches.state_dict())
+    at_a_border = {**batches.state_dict(), "num_given": 0}
+    iterator = iter(stream)
+    iterator.load_state_dict(at_a_border)
+    assert ids_of(iterator) == ids_of(stream)
+
+
+def test_what_was_looked_up_does_not_travel(split: Split) -> None:
+    for make in (lambda: split.filter(min_examples=3).shuffle(3), lambda: split.cohorts(2, 1, "by_size")):
+        fresh, used = make(), make()
+        next(iter(used))
+        assert len(pickle.dumps(used)) == len(pickle.dumps(fresh))
+        first = next(iter(pickle.loads(pickle.dumps(used))))
+        assert getattr(first, "id", None) == getattr(next(iter(fresh)), "id", None)
+
+
+def test_numbers_of_numpy_are_numbers(split: Split) -> None:
+    three, seed = np.int64(3), np.int64(7)
+    stream = split.filter(min_examples=three, max_examples=np.int32(9)).shuffle(seed).shard(np.int64(0), np.int64(2))
+    same = split.filter(min_examples=3, max_examples=9).shuffle(7).shard(0, 2)
+    assert json.loads(json.dumps(iter(stream).state_dict())) == iter(same).state_dict()
+    assert ids_of(stream) == ids_of(same)
+    assert split.cohorts(three, seed)[np.int64(4)].group_ids == split.cohorts(3, 7)[4].group_ids
+
+
+def test_one_id_is_not_a_list_of_ids(split: Split) -> None:
+    for one in ("g01", b"g01"):
+        with pytest.raises(UsageError, match=r"group ids are given as a list of them; this is one, b?'g01'"):
+            split.filter(group_ids=one)
+        with pytest.raises(UsageError, match="group ids are given as a list of them"):
+            split.groups(one)
+    with pytest.raises(UsageError, match="a group id is bytes or text, 1 is neither"):
+        split.group(1)  # type: ignore[arg-type]
+    assert "\ud800" not in split
+
+
+def test_features_are_named_once_each(split: Split) -> None:
+    assert split.select("n", "text", "n").features == ("n", "text")
+    with pytest.raises(UnknownKeyError, match=r"no feature \['n', 'text'\]; it has n, text"):
+        split.select(["n", "text"])  # type: ignore[arg-type]
+
+
+def test_without_a_feature_the_examples_are_still_there(split: Split, ahead: int) -> None:
+    for group in split.select().prefetch(ahead):
+        assert list(group.examples()) == [{}] * len(group)
+        assert group.table().num_rows == len(group)
+    assert sum(len(batch) for batch in split.select().batches(7)) == split.num_examples
+
+
+def test_groups_travel_to_other_processes(split: Split, ahead: int) -> None:
+    for group in split.shuffle(1).prefetch(ahead):
+        moved = pickle.loads(pickle.dumps(group))
+        assert (moved.id, moved.num_bytes) == (group.id, group.num_bytes)
+        assert moved.table().equals(group.table())

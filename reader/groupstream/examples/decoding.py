@@ -1,6 +1,6 @@
 """tf.train.Examples to Arrow batches.
 
-The values are found by the lock-step walk (`example_walk`), or by protobuf where the walk does not understand a
+The values are found by the lock-step walk (`walk`), or by protobuf where the walk does not understand a
 record, or where there are so few that parsing them takes less time than the fixed cost of a walk. What is made of the
 values, and every complaint about them, is the same for both.
 """
@@ -32,10 +32,17 @@ def decode_examples(records: pa.LargeBinaryArray, features: Features) -> pa.Reco
         CorruptError: a record that is no tf.train.Example.
         ExampleError: a feature that is not there, or not of the type or shape that `features` says.
     """
+    if not features:
+        return _without_columns(len(records))
     kinds = {name: _kind(feature) for name, feature in features.items()}
     columns = _read_columns(records, kinds)
     arrays = [_array(name, columns[name], feature) for name, feature in features.items()]
     return pa.record_batch(arrays, schema=arrow_schema(features))
+
+
+def _without_columns(num_rows: int) -> pa.RecordBatch:
+    """Made of no arrays, a batch would have no rows."""
+    return pa.RecordBatch.from_struct_array(pa.Array.from_buffers(pa.struct([]), num_rows, [None]))
 
 
 def _read_columns(records: pa.LargeBinaryArray, kinds: dict[str, str]) -> dict[str, RawColumn]:

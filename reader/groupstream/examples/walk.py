@@ -7,7 +7,7 @@ the same features, mostly in the same order; where the order differs, a step han
 The walk understands what writers write. Whatever else protobuf allows (unknown fields, a value before its key, an
 Example that is cut short) raises `IrregularError`, and the caller parses these records one by one.
 
-The wire format stands in `example_encoding`.
+The wire format stands in `encoding`.
 """
 
 from __future__ import annotations

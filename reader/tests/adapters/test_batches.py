@@ -247,3 +247,9 @@ def test_pandas_reads_it(varied: Split) -> None:
     pytest.importorskip("pandas")
     frame = varied.select("small").to_arrow(5).read_pandas()
     assert (frame["group_id"].nunique(), frame["small"].sum()) == (8, sum(n - 12 for n in range(24)))
+
+
+def test_without_a_feature_large_groups_have_their_examples(large_groups: Split) -> None:
+    stream = large_groups.select()
+    assert examples_in(stream.batches(4)) == [(group.id, {}) for group in large_groups for _ in range(len(group))]
+    assert_goes_on_from_every_place(stream, 3, drop_last=False)

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from groupstream import Split
-from groupstream.adapters.flat_columns import flat_columns, refuse_double_names
+from groupstream.adapters.flat_columns import flat_columns
+from groupstream.adapters.numpy_columns import refuse_double_names
 from groupstream.errors import UsageError
 from groupstream.features import Feature
 

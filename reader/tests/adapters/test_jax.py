@@ -151,3 +151,15 @@ def test_images_are_arrays_if_of_one_size(pictures: Callable[..., Split]) -> Non
 def test_images_of_several_sizes_are_refused(pictures: Callable[..., Split]) -> None:
     with pytest.raises(UsageError, match=r"^the images of feature 'image' differ in size; give them one size"):
         next(pictures((4, 5), (5, 4), (4, 4)).to_jax(decode_images=True))
+
+
+def test_after_an_error_nothing_is_left_out(make_version: Any) -> None:
+    features = {"n": Feature(dtype="int64")}
+    ids = [b"%d" % i for i in range(12)]
+    root = make_version([{"n": 2**40 if i == 5 else i} for i in range(12)], ids, features)
+    batches = groupstream.open("made", root)["train"].to_jax(1)
+    found: list[Any] = []
+    for _ in range(3):
+        with pytest.raises(UsageError, match="holds 1099511627776, which an int32 does not"):
+            found.extend(batches)
+    assert len(found) < 12

@@ -177,7 +177,7 @@ def test_a_name_that_would_stand_for_two_is_refused(make_version: Any) -> None:
     features = {"a": Feature(dtype="int64", optional=True), "a_is_there": Feature(dtype="bool")}
     root = make_version([{"a": 1, "a_is_there": False}], [b"x"], features)
     split = groupstream.open("made", str(root))["train"]
-    with pytest.raises(UsageError, match="'a_is_there' is a feature, and would be what is said of another too"):
+    with pytest.raises(UsageError, match="'a_is_there' is the name of a feature and of what is added here"):
         split.to_numpy()
     assert list(next(split.select("a_is_there").to_numpy())[1]) == ["a_is_there"]
 
