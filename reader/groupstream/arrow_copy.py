@@ -16,7 +16,6 @@ shard. `arrow_reader` checks each record batch before its first use in a process
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -34,7 +33,7 @@ import pyarrow as pa
 from groupstream.cache import cache_folder
 from groupstream.cached_folder import has_sizes, make_cached_folder
 from groupstream.chunk import Chunk, cut_in_chunks
-from groupstream.disk import free_bytes_in
+from groupstream.disk import ANOTHER_CACHE, explaining_errors, free_bytes_in
 from groupstream.errors import PublishError, UnknownKeyError, UsageError
 from groupstream.features import Features, arrow_schema
 from groupstream.group_rows import GroupRows
@@ -131,7 +130,7 @@ class ArrowCopy:
             done(shard.shard.size_bytes)
 
         pool = ThreadPoolExecutor(_SHARDS_AT_ONCE, "groupstream-arrow")
-        with _explaining_errors(folder):
+        with explaining_errors(folder, f"{ANOTHER_CACHE}; shards that are done are kept"):
             try:
                 for _ in pool.map(copy, self.shards):
                     pass
@@ -264,15 +263,3 @@ def _require_room(ref: str, folder: Path, needed: int, free_bytes: Callable[[Pat
             f"the Arrow copy of {ref} needs about {needed:,} bytes in {folder}, {free:,} are free there. "
             "Make room, copy fewer splits, or choose another cache with $GROUPSTREAM_CACHE"
         )
-
-
-@contextlib.contextmanager
-def _explaining_errors(folder: Path) -> Iterator[None]:
-    """An error of the disk becomes one line that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        raise PublishError(
-            f"cannot write the Arrow copy to {folder}: {error.strerror or error}. Make room or allow writing there, or "
-            "choose another cache with $GROUPSTREAM_CACHE; shards that are done are kept"
-        ) from error

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from groupstream.errors import PublishError
 
+ANOTHER_CACHE = "choose another cache with $GROUPSTREAM_CACHE"  # a way out
 _FORGOTTEN_SECONDS = 24 * 3600
+_PULL_WAY_OUT = "choose another folder with --to or $GROUPSTREAM_CACHE; what was pulled so far is kept"
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
@@ -39,8 +41,12 @@ def require_room(folder: Path, needed: int, ref: str, free_bytes: Callable[[Path
 
 
 @contextlib.contextmanager
-def explaining_errors(folder: Path) -> Iterator[None]:
+def explaining_errors(folder: Path, way_out: str = _PULL_WAY_OUT) -> Iterator[None]:
     """An error of the disk becomes one line that says what to do.
+
+    Args:
+        folder: what is written to.
+        way_out: what helps, beside making room.
 
     Raises:
         PublishError: the folder cannot be written.
@@ -52,8 +58,7 @@ def explaining_errors(folder: Path) -> Iterator[None]:
         if not isinstance(cause, OSError):
             raise
         raise PublishError(
-            f"cannot write to {folder}: {cause.strerror or cause}. Make room or allow writing there, or choose another "
-            "folder with --to or $GROUPSTREAM_CACHE; what was pulled so far is kept"
+            f"cannot write to {folder}: {cause.strerror or cause}. Make room or allow writing there, or {way_out}"
         ) from error
 
 

@@ -77,6 +77,11 @@ class Feature(BaseModel):
         return self.dtype == "string" and not self.shape
 
     @property
+    def is_image(self) -> bool:
+        """Whether it is one encoded image."""
+        return self.image_format is not None and not self.shape
+
+    @property
     def arrow_type(self) -> pa.DataType:
         """The type of its column in a record batch."""
         if self.is_tensor:

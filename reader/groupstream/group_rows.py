@@ -19,7 +19,8 @@ class GroupRows:
         positions: int64[num_groups], where each stands in the sequence that is read: its number in stored order, or the
             number of the step in a shuffled order.
         group_ids: their ids.
-        shard_index: int32[num_groups]. The other columns are int64[num_groups]; `group_table` says what they hold.
+        shard_index: int32 or int64[num_groups]. The other columns are int64[num_groups]; `group_table` says what they
+            hold.
     """
 
     positions: np.ndarray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groupstream.cache import cache_folder
+from groupstream.disk import ANOTHER_CACHE, explaining_errors
 from groupstream.errors import CorruptError
 from groupstream.group_rows import GroupRows, rows_of_batch
 from groupstream.manifest import StoredFile
@@ -31,6 +33,7 @@ class IndexFile:
 
     Raises:
         CorruptError: it is missing, or not what was written.
+        PublishError: it lies elsewhere, and the cache cannot be written.
     """
 
     def __init__(self, store: Store, path: str, file: StoredFile) -> None:
@@ -83,10 +86,16 @@ def _checked(path: Path, file: StoredFile) -> Path:
 
 
 def _fetched(store: Store, path: str, file: StoredFile) -> Path:
-    """The copy in the cache, which is named by its content and so never stale."""
+    """The copy in the cache, which is named by its content and so never stale; a damaged one is fetched again."""
     target = cache_folder() / "indexes" / f"{file.sha256}.parquet"
-    if target.is_file():
+    with contextlib.suppress(CorruptError, OSError):
         return _checked(target, file)
+    with explaining_errors(target.parent, ANOTHER_CACHE):
+        _fetch(store, path, file, target)
+    return target
+
+
+def _fetch(store: Store, path: str, file: StoredFile, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{uuid.uuid4().hex}")
     try:
@@ -100,4 +109,3 @@ def _fetched(store: Store, path: str, file: StoredFile) -> Path:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    return target

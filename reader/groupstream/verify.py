@@ -15,15 +15,16 @@ from groupstream.errors import CorruptError
 from groupstream.examples.decoding import decode_examples
 from groupstream.features import Feature, Features
 from groupstream.group import Group
-from groupstream.group_order import hash_group_ids, hash_words, shard_of
+from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words, shard_of
+from groupstream.group_rows import numbers_of, rows_of_batch
 from groupstream.group_table import statistics_of
-from groupstream.manifest import StoredFile
+from groupstream.manifest import Shard, StoredFile
 
 _BLOCK_BYTES = 8 << 20
 
 
 def verify(dataset: Dataset, on_bytes: Callable[[int], None] = lambda size: None) -> int:
-    """Reads all of a version and compares it with its manifest.
+    """Reads all of a version, twice, and compares it with its manifest. Holds 24 bytes a group, and a chunk.
 
     Args:
         on_bytes: called with the number of bytes just read.
@@ -57,36 +58,51 @@ def _verify_file(dataset: Dataset, file: StoredFile, on_bytes: Callable[[int], N
 
 
 def _verify_split(split: Split, group_id: Features) -> int:
-    table = split.group_table()
-    if statistics_of(table) != split.info.statistics:
+    if statistics_of(split.group_table(["num_examples", "num_bytes", "num_words"])) != split.info.statistics:
         raise CorruptError(f"the index of split {split.name} does not add up to the statistics of the manifest")
-    _verify_order(split, table)
-    _verify_places(split, table)
+    _verify_index(split)
     return sum(_verify_chunk(chunk, group_id) for chunk in split.stream().chunks(decode=False))
 
 
-def _verify_order(split: Split, table: pa.Table) -> None:
-    hashes = hash_group_ids(table["group_id"].to_pylist(), split.seed)
-    stored = np.frombuffer(b"".join(table["group_hash"].to_pylist()), np.uint8).reshape(-1, hashes.shape[1])
-    first, last = hash_words(hashes)
+def _verify_index(split: Split) -> None:
+    """The groups stand in the order of their hashes; those of a shard one after the other, and they fill it."""
+    shards = split.info.shards
+    found = np.zeros((len(shards), 3), np.int64)  # bytes, groups and examples
+    before = np.zeros((0, HASH_BYTES), np.uint8)
+    for batch in split.index_file.batches():
+        before = _verify_order(split, batch, before)
+        rows = rows_of_batch(batch, 0)
+        for number in np.unique(rows.shard_index).tolist():
+            here = rows.take(np.flatnonzero(rows.shard_index == number))
+            ends = found[number, 0] + np.cumsum(here.length_bytes)
+            if not np.array_equal(here.offset_bytes, ends - here.length_bytes):
+                raise CorruptError(_not_filled(shards[number]))
+            found[number] += here.length_bytes.sum(), len(here), here.num_examples.sum()
+    for shard, (size_bytes, num_groups, num_examples) in zip(shards, found.tolist(), strict=True):
+        if size_bytes != shard.size_bytes:
+            raise CorruptError(_not_filled(shard))
+        if (num_groups, num_examples) != (shard.num_groups, shard.num_examples):
+            raise CorruptError(f"the index has other counts of groups or examples for {shard.path} than the manifest")
+
+
+def _verify_order(split: Split, batch: pa.RecordBatch, before: np.ndarray) -> np.ndarray:
+    """Compares the hash of each group with its id and with that of the group before; gives that of the last."""
+    hashes = hash_group_ids(batch.column("group_id").to_pylist(), split.seed)
+    stored = np.frombuffer(b"".join(batch.column("group_hash").to_pylist()), np.uint8).reshape(-1, HASH_BYTES)
+    shards = shard_of(hash_words(hashes)[0], len(split.info.shards))
+    first, last = hash_words(np.concatenate([before, hashes]))
     ascends = (first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (last[1:] > last[:-1]))
-    shards = shard_of(first, len(split.info.shards))
     if not (
-        np.array_equal(hashes, stored) and ascends.all() and np.array_equal(shards, table["shard_index"].to_numpy())
+        np.array_equal(hashes, stored)
+        and ascends.all()
+        and np.array_equal(shards, numbers_of(batch.column("shard_index")))
     ):
         raise CorruptError(f"the index of split {split.name} is not in the order of the hashes of its group ids")
+    return hashes[-1:]
 
 
-def _verify_places(split: Split, table: pa.Table) -> None:
-    """The groups of a shard stand one after the other and fill it."""
-    for shard_index, shard in enumerate(split.info.shards):
-        rows = table.filter(np.equal(table["shard_index"].to_numpy(), shard_index))
-        ends = np.cumsum(rows["length_bytes"].to_numpy())
-        starts = np.concatenate([[0], ends])[: len(rows)]
-        if not np.array_equal(starts, rows["offset_bytes"].to_numpy()) or shard.size_bytes != ends.max(initial=0):
-            raise CorruptError(f"the groups that the index places in {shard.path} do not fill it one after the other")
-        if (len(rows), rows["num_examples"].to_numpy().sum()) != (shard.num_groups, shard.num_examples):
-            raise CorruptError(f"the index has other counts of groups or examples for {shard.path} than the manifest")
+def _not_filled(shard: Shard) -> str:
+    return f"the groups that the index places in {shard.path} do not fill it one after the other"
 
 
 def _verify_chunk(chunk: Chunk, group_id: Features) -> int:

@@ -120,7 +120,7 @@ def test_a_disk_that_fills_is_one_line(large: Path, cache: Path) -> None:
     command = [sys.executable, "-c", LIMITED, str(large), str(5 << 20)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == (
-        f"PublishError cannot write the Arrow copy to {cache}/arrow: File too large. Make room or allow writing "
+        f"PublishError cannot write to {cache}/arrow: File too large. Make room or allow writing "
         "there, or choose another cache with $GROUPSTREAM_CACHE; shards that are done are kept\n"
     )
     assert not done.stderr
@@ -129,9 +129,7 @@ def test_a_disk_that_fills_is_one_line(large: Path, cache: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_is_one_line(two_splits: Path, cache: Path) -> None:
     cache.write_text("a file")
-    with pytest.raises(
-        PublishError, match=rf"^cannot write the Arrow copy to {cache}/arrow: Not a directory\. Make room"
-    ):
+    with pytest.raises(PublishError, match=rf"^cannot write to {cache}/arrow: Not a directory\. Make room"):
         make_arrow_copy(groupstream.open("wide", str(two_splits)))
 
 

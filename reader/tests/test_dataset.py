@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import groupstream
-from groupstream import CorruptError, Dataset, Feature, Split, UnknownKeyError, UsageError
+from groupstream import CorruptError, Dataset, Feature, PublishError, Split, UnknownKeyError, UsageError
 from groupstream.features import arrow_schema
 
 
@@ -189,3 +189,24 @@ def test_a_stream_reads_neighbours_together_and_holds_none_of_them(
     kept = list(split)
     assert [list(group.examples()) for group in kept] == streamed
     assert len(reads) == len(kept), "after the stream each group is read by itself"
+
+
+def test_the_root_may_be_a_path(golden: Path) -> None:
+    assert groupstream.open("text", golden).location == f"{golden}/text/1.0.0"
+
+
+def test_a_damaged_copy_of_a_remote_index_is_fetched_again(text: Dataset, counted: Any, cache: Path) -> None:
+    expected = text["train"].group_table()
+    assert counted(text["train"])[0].group_table() == expected
+    [copy] = (cache / "indexes").glob("*.parquet")
+    copy.write_bytes(copy.read_bytes()[:-3])
+    assert counted(text["train"])[0].group_table() == expected
+    assert [path.name for path in (cache / "indexes").iterdir()] == [copy.name]
+
+
+def test_a_remote_index_without_a_cache_to_write_to_is_one_line(text: Dataset, counted: Any, cache: Path) -> None:
+    cache.write_text("not a folder")
+    with pytest.raises(
+        PublishError, match=rf"^cannot write to {cache}/indexes: .*, or choose another cache with \$GROUP"
+    ):
+        counted(text["train"])[0].group_table()

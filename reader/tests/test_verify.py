@@ -141,15 +141,18 @@ def move_between_groups(name: str, amount: int) -> Callable[[pa.Table], pa.Table
         (move_between_groups("num_bytes", 1), "bytes, the index says"),
     ],
 )
+@pytest.mark.parametrize("rows", [7, 1 << 13])
 def test_an_index_that_is_wrong_is_found(
-    make_version: Any, change: Callable[[pa.Table], pa.Table], message: str
+    make_version: Any, change: Callable[[pa.Table], pa.Table], message: str, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("groupstream.group_table.ROW_GROUP_ROWS", rows)
     root = make_version([{"n": n} for n in range(100)], IDS, FEATURES, change)
     with pytest.raises(CorruptError, match=message):
         verify_in(root, "made")
 
 
-def test_a_version_made_up_on_the_spot_is_as_it_was_written(make_version: Any) -> None:
+def test_a_version_made_up_on_the_spot_is_as_it_was_written(make_version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groupstream.group_table.ROW_GROUP_ROWS", 7)
     root = make_version([{"n": n} for n in range(100)], IDS, FEATURES, num_shards=5)
     assert verify_in(root, "made") == 100
 
