@@ -17,6 +17,7 @@ from groupstream.stores.address import parse_address
 ROOT_VARIABLE = "GROUPSTREAM_ROOT"
 DEFAULT_ROOT = "~/groupstream"
 
+_NO_FOLDER = "no such folder"
 _THREADS = 16  # that ask for manifests at once
 
 
@@ -48,6 +49,8 @@ def resolve(ref: str | os.PathLike[str], root: str | os.PathLike[str] | None = N
         StoreError: the root cannot be reached.
     """
     text = os.fspath(ref)
+    if not text:
+        raise RefNotFoundError("no version was named. List what is published with: groupstream ls")
     if is_url(text):
         return _at_url(text)
     name, _, wanted = text.partition("@")
@@ -101,7 +104,10 @@ def _what_there_is(store: Store, name: str, text: str, root: str | os.PathLike[s
 def _at_path(text: str) -> Location:
     folder = absolute(text)
     if not _has_manifest(folder):
-        raise RefNotFoundError(f"{text}: {_why_not(folder)}. List what is published with: groupstream ls")
+        reason = _why_not(folder)
+        if reason == _NO_FOLDER and "/" not in text:
+            reason += ", and no name, which is made of a-z, 0-9, - and _"
+        raise RefNotFoundError(f"{text}: {reason}. List what is published with: groupstream ls")
     return Location(open_store(str(folder.parent)), folder.name)
 
 
@@ -116,7 +122,7 @@ def _why_not(folder: Path) -> str:
     try:
         (folder / MANIFEST).stat()
     except FileNotFoundError:
-        return "not a published version: it has no manifest.json" if folder.is_dir() else "no such folder"
+        return "not a published version: it has no manifest.json" if folder.is_dir() else _NO_FOLDER
     except OSError as error:
         return error.strerror or str(error)
     return "not a published version: its manifest.json is not a file"

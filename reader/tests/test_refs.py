@@ -63,7 +63,12 @@ VERSIONS = "List the versions with: groupstream ls text --root {root}"
         ("text@2.0.0", "text@2.0.0 not found; newest is 1.10.0. " + VERSIONS),
         ("text@new", "text@new not found; newest is 1.10.0. " + VERSIONS),
         ("./text", "./text: no such folder. List what is published with: groupstream ls"),
-        ("Text@1.9.0", "Text@1.9.0: no such folder. List what is published with: groupstream ls"),
+        ("", "no version was named. List what is published with: groupstream ls"),
+        (
+            "Text@1.9.0",
+            "Text@1.9.0: no such folder, and no name, which is made of a-z, 0-9, - and _. "
+            "List what is published with: groupstream ls",
+        ),
         (
             "{root}/text/2.0.0",
             "{root}/text/2.0.0: not a published version: it has no manifest.json. "

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from groupstream.errors import UsageError
 
+_BUCKET = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)/*([^?#]*)")
 
 
@@ -34,9 +35,12 @@ def parse_address(url: str) -> Address:
     """Takes a URL apart.
 
     Raises:
-        UsageError: it names no bucket or host, or has a query.
+        UsageError: it names no bucket or host, or one that cannot be, or has a query.
     """
     match = _URL.fullmatch(url)
     if not match or not match[2]:
         raise UsageError(f"{url} is not the address of a store; write it as gs://bucket/prefix or https://host/prefix")
-    return Address(match[1].lower(), match[2], match[3].strip("/"))
+    address = Address(match[1].lower(), match[2], match[3].strip("/"))
+    if address.scheme in ("gs", "s3") and not _BUCKET.fullmatch(address.host):
+        raise UsageError(f"{url}: {address.host!r} is not the name of a bucket: letters, digits, dots, _ and -")
+    return address

@@ -30,10 +30,18 @@ class Failure(NamedTuple):
 
 
 def unreachable(error: Exception) -> Failure:
-    """Also for all that has no better name: the words of the library, cut to one line."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    """Also for all that has no better name: the words of the system, or else of the library, cut to one line."""
+    words = " ".join((_of_system(error) or str(error)).split()) or type(error).__name__
     reason = words if len(words) <= _REASON_CHARS else words[: _REASON_CHARS - 1] + "…"
     return Failure(reason.rstrip("."), "Check the address and the network, then try again")
+
+
+def _of_system(error: Exception) -> str | None:
+    """What began it, such as "Connection refused". The libraries wrap it in the names of their classes."""
+    first: BaseException = error
+    while cause := first.__cause__ or first.__context__:
+        first = cause
+    return first.strerror if isinstance(first, OSError) and first.errno else None
 
 
 def missing(where: str) -> FileNotFoundError:

@@ -9,6 +9,7 @@ import random
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,15 @@ class Place:
             gc.collect()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """S3 is an integration: its server and its clients are slow to start."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and callspec.params.get("place") == "s3":
+            item.add_marker(pytest.mark.integration)
+
+
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     pytest.importorskip("boto3")
@@ -62,6 +72,13 @@ def moto_url() -> Iterator[str]:
     server.start()
     yield "http://{}:{}".format(*server.get_host_and_port())
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_client(moto_url: str) -> Any:
+    """Makes the buckets, past the proxies of the tests."""
+    session = pytest.importorskip("boto3").session.Session("key", "secret", region_name="us-east-1")
+    return session.client("s3", endpoint_url=moto_url)
 
 
 def _local(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
@@ -75,15 +92,12 @@ def _gcs(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
 
 
 def _s3(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
-    boto3 = pytest.importorskip("boto3")
+    client = request.getfixturevalue("s3_client")
     server = Proxy(request.getfixturevalue("moto_url"))
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
     environment = {"AWS_ENDPOINT_URL": server.url, **dict(zip(names, ("key", "secret", "us-east-1"), strict=True))}
     bucket = f"bucket-{random.Random(str(tmp_path)).getrandbits(64):x}"
-    boto3.session.Session("key", "secret", region_name="us-east-1").client("s3", endpoint_url=server.url).create_bucket(
-        Bucket=bucket
-    )
-    server.requests.clear()
+    client.create_bucket(Bucket=bucket)
     return Place("s3", f"s3://{bucket}/some/prefix", server, environment)
 
 

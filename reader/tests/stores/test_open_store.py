@@ -48,6 +48,8 @@ def test_the_address_says_which_store(root: str, kind: type, name: str) -> None:
     ("root", "message"),
     [
         ("ftp://host/a", r"ftp://host/a: there is no store for ftp://; use a local folder, gs://"),
+        ("gs://B_AD!/a", r"gs://B_AD!/a: 'B_AD!' is not the name of a bucket: letters, digits"),
+        ("s3://a b", r"s3://a b: 'a b' is not the name of a bucket: letters, digits"),
         ("gs:///a", r"gs:///a is not the address of a store; write it as gs://bucket/prefix"),
         ("https://host/a?b=c", r"https://host/a\?b=c is not the address of a store"),
     ],

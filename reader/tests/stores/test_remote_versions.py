@@ -15,6 +15,7 @@ from groupstream.verify import verify
 # Google's client lets go of some failed answers unread.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
+LIST = "List the versions with: groupstream ls text --root {root}"
 NAMES = ["text", "tags", "digits"]
 LISTED = pytest.mark.parametrize("place", ["local", "gcs", "s3"], indirect=True)
 REMOTE = pytest.mark.parametrize("place", ["gcs", "s3", "http"], indirect=True)
@@ -96,9 +97,15 @@ def test_a_version_is_found_with_few_requests(versions) -> None:
     ("ref", "message"),
     [
         ("nothing", "no dataset 'nothing' in {root}. List what is there with: groupstream ls --root {root}"),
-        ("text@9.0.0", "text@9.0.0 not found; newest is 1.10.0. List the versions with: groupstream ls text"),
-        ("text@2.0.0", "text@2.0.0 not found; newest is 1.10.0. List the versions with: groupstream ls text"),
-        ("text@new", "text@new not found; newest is 1.10.0. List the versions with: groupstream ls text"),
+        (
+            "text@9.0.0",
+            "text@9.0.0 not found; newest is 1.10.0. " + LIST,
+        ),
+        (
+            "text@2.0.0",
+            "text@2.0.0 not found; newest is 1.10.0. " + LIST,
+        ),
+        ("text@new", "text@new not found; newest is 1.10.0. " + LIST),
         (
             "{root}/text/2.0.0/",
             "{root}/text/2.0.0/: not a published version: it has no manifest.json. "
