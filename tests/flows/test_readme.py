@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import groupstream
 from specs import Spec, load_spec
 
 pytestmark = pytest.mark.integration
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.integration
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
 ENVIRONMENT_BIN = Path(sys.executable).parent
+FRAMEWORKS = re.findall(r"^\|[^|]*\| `(stream\.to_[^`]*)` \| (?:`(\w+)` )?\|", README, re.MULTILINE)
 
 
 def blocks(language: str) -> list[str]:
@@ -29,6 +31,7 @@ def demo(with_server, root, monkeypatch) -> Path:
 
     build_dataset(load_spec(REPOSITORY / "specs/demo.yaml", [f"publish.root={root}"]))
     monkeypatch.setenv("GROUPSTREAM_ROOT", str(root))
+    monkeypatch.setenv("GROUPSTREAM_CACHE", str(root / "cache"))
     return root
 
 
@@ -36,10 +39,28 @@ def test_commands_and_python_run_as_they_stand(demo, tmp_path):
     reading = next(b for b in blocks("bash") if "groupstream ls" in b)
     (tmp_path / "block.py").write_text("\n".join(blocks("python")))
     script = f"set -e\nexport PATH={ENVIRONMENT_BIN}:$PATH\n{reading}\npython {tmp_path}/block.py"
-    run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    run = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "stdlib@1.0.0 is as it was written" in run.stdout
     assert "\njson " in run.stdout or "json  (" in run.stdout
+    assert (tmp_path / "copies/stdlib/1.0.0/manifest.json").is_file()
+    assert list((tmp_path / "tables").glob("*.parquet"))
+
+
+@pytest.mark.parametrize(("line", "extra"), FRAMEWORKS)
+def test_every_framework_has_its_line(monkeypatch, tmp_path, line, extra):
+    if extra:
+        pytest.importorskip({"tf": "tensorflow", "hf": "datasets"}.get(extra, extra))
+    monkeypatch.setenv("GROUPSTREAM_CACHE", str(tmp_path))
+    digits = groupstream.open("digits", str(REPOSITORY / "tests/golden/v1"))["train"]
+    assert next(iter(eval(line, {"stream": digits.stream()}))) is not None
+
+
+def test_every_framework_is_named():
+    from groupstream.framework_methods import FrameworkMethods
+
+    methods = {name for name in dir(FrameworkMethods) if name.startswith("to_")}
+    assert {re.findall(r"\.(to_\w+)", line)[0] for line, _ in FRAMEWORKS} == methods
 
 
 def test_the_spec_is_one():
