@@ -172,7 +172,7 @@ def test_the_number_of_shards_may_change_in_a_shuffled_epoch(
     resumed = []
     for index in range(after):
         iterator = iter(stream.shard(index, after))
-        iterator.load_state_dict(iterators[index % before].state_dict())
+        iterator.load_state_dict(iterators[-1 - index % before].state_dict())
         resumed.append(iterator)
     first_epoch = len(ids_of(split.shuffle(9))) - steps * before
     here = [[next(it).id for _ in range(len(range(i, first_epoch, after)))] for i, it in enumerate(resumed)]
