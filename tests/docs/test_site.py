@@ -81,7 +81,7 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
     for name, page in pages.items():
         assert not _LOADED.search(page), name
     assert "Usage: groupstream diff" in pages["command-line.html"]
-    assert 'id="groupstream.stream.GroupStream.shuffle"' in pages["reference.html"]
+    assert 'id="groupstream.steps.StreamSteps.shuffle"' in pages["reference.html"]
 
 
 def test_what_a_page_loads_from_elsewhere_is_seen() -> None:
