@@ -135,8 +135,9 @@ def _at_url(url: str) -> Location:
         raise RefNotFoundError(f"{url}: not the folder of a version; give all of it, such as {address}/text/1.0.0")
     store = open_store(root)
     if not _is_published(store, folder):
-        raise RefNotFoundError(
-            f"{url}: not a published version: it has no manifest.json. List what is published with: "
-            "groupstream ls --root URL"
-        )
+        above = address._replace(prefix="/".join(address.prefix.split("/")[:-2]))
+        way_out = f"List what is published with: groupstream ls --root {shlex.quote(str(above))}"
+        if address.scheme not in ("gs", "s3"):
+            way_out = "Check the address"  # a web server cannot list
+        raise RefNotFoundError(f"{url}: not a published version: it has no manifest.json. {way_out}")
     return Location(store, folder)

@@ -144,12 +144,14 @@ def test_what_breaks_off_leaves_nothing_behind(train: groupstream.Split, tmp_pat
 
     def stop(count: int) -> None:
         seen.append(names_in(tmp_path))
-        if len(seen) == 2:
+        if len(seen) >= 2:
             raise StopError
 
     with pytest.raises(StopError):
         export(train, tmp_path, format, on_bytes=stop)
     assert all(name.startswith(".export-") for names in seen for name in names)
+    with pytest.raises(StopError):
+        export(train, tmp_path / "new", format, on_bytes=stop)
     assert names_in(tmp_path) == []
 
 

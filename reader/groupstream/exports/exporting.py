@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from groupstream.dataset import Split
+from groupstream.disk import remove_if_empty
 from groupstream.errors import PublishError, UsageError
 from groupstream.exports.dataset_grouper import DATASET_GROUPER
 from groupstream.exports.format import Format
@@ -65,6 +66,7 @@ def export(
     stream = _as_stream(groups)
     plan = plan_export(stream, folder, format, num_files)
     staging = Path(folder) / f".export-{uuid.uuid4().hex}"
+    was_there = Path(folder).exists()
     try:
         staging.mkdir(parents=True)
         for i, path in enumerate(plan.files):
@@ -82,6 +84,8 @@ def export(
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if not was_there:
+            remove_if_empty(Path(folder))  # what broke off leaves nothing
     return plan
 
 

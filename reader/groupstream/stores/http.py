@@ -63,10 +63,9 @@ class HttpStore:
 
     def folders(self, path: str) -> list[str]:
         """Refused: a web server does not say which folders it has."""
-        example = f"{self.root}/text/1.0.0"
         raise UsageError(
-            f"{self.root} cannot list its datasets, as it is a web server; open a version by its full address, "
-            f"such as {example}"
+            f"{self.root} cannot list its datasets, as it is a web server; name a version with its number, such as "
+            f"text@1.0.0, or by its full address, such as {self.root}/text/1.0.0"
         )
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:

@@ -109,7 +109,7 @@ def test_a_version_is_found_with_few_requests(versions) -> None:
         (
             "{root}/text/2.0.0/",
             "{root}/text/2.0.0/: not a published version: it has no manifest.json. "
-            "List what is published with: groupstream ls --root URL",
+            "List what is published with: groupstream ls --root {root}",
         ),
     ],
 )
