@@ -39,7 +39,8 @@ from groupstream.features import Features, arrow_schema
 from groupstream.group_rows import GroupRows
 from groupstream.manifest import Manifest, Shard
 from groupstream.pulling.files import OnBytes, one_at_a_time
-from groupstream.pulling.hashed_store import HashedStore
+from groupstream.stores.hashed import ReadHash
+from groupstream.stores.wrapped import WrappedStore
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset, Split
@@ -188,13 +189,14 @@ class _ShardCopy:
     def write(self, folder: Path) -> None:
         """Decodes the shard into files of this folder."""
         reader = self.split.reader()
-        hashed = HashedStore(reader.store)
-        chunks = cut_in_chunks(replace(reader, store=hashed), self._rows())
+        hashed = ReadHash()
+        store = WrappedStore(reader.store, hashed.note)
+        chunks = cut_in_chunks(replace(reader, store=store), self._rows())
         with open(folder / EXAMPLES, "wb") as file:
             writer = _ExamplesWriter(file, reader.features)
             rows = [writer.write(chunk) for chunk in chunks]
             writer.close()
-        hashed.require(reader.paths[self.number], self.shard.sha256)
+        hashed.require(f"{store.root}/{reader.paths[self.number]}", self.shard.sha256)
         np.save(folder / BATCHES, _with_crcs(folder / EXAMPLES, writer.batches))
         offsets, counts = (np.concatenate(columns) for columns in zip(*rows, strict=True))
         np.save(folder / OFFSETS, offsets.astype("<i8"))

@@ -24,7 +24,7 @@ from groupstream.group_table import SCHEMA, statistics_of, write_group_table
 from groupstream.manifest import Counts, Manifest, Shard, SplitInfo, canonical_json
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
-from groupstream.testing.wrapped_stores import WrappedStore
+from groupstream.testing import WrappedStore
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from groupstream.tfrecord import OVERHEAD_BYTES, frame_records
 

@@ -20,7 +20,7 @@ from groupstream.arrow_reader import ArrowFile
 from groupstream.cached_folder import is_whole
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
-from groupstream.testing.wrapped_stores import WrappedStore
+from groupstream.testing import WrappedStore
 
 pytestmark = pytest.mark.usefixtures("cache")
 

@@ -22,7 +22,7 @@ from groupstream.group import Group
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
 from groupstream.stream import GroupStream
-from groupstream.testing.wrapped_stores import WrappedStore
+from groupstream.testing import WrappedStore
 
 Counted = Callable[[Split], tuple[Split, list[int]]]
 
