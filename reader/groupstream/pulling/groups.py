@@ -19,29 +19,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-import groupstream
 from groupstream import layout
 from groupstream.binary import binary_array
 from groupstream.cache import cache_folder, public_name
-from groupstream.commit import claim_version, commit_version, describe_file, read_claim
+from groupstream.commit import claim_version, commit_version, read_claim
 from groupstream.disk import explaining_errors, free_bytes_in, remove_if_empty, require_room
-from groupstream.errors import ConflictError, CorruptError, UnknownKeyError, UsageError
-from groupstream.group_order import hash_group_ids, hash_words, shard_of
-from groupstream.group_rows import GroupRows, rows_of_batch
-from groupstream.group_table import SCHEMA, statistics_of, write_group_table
+from groupstream.errors import ConflictError, UnknownKeyError, UsageError
+from groupstream.group_table import SCHEMA
 from groupstream.index_file import IndexFile
-from groupstream.manifest import FORMAT_VERSION, Counts, Manifest, Shard, SplitInfo, canonical_json
-from groupstream.pulling.copy_groups import check_groups, copy_groups, place_groups
+from groupstream.manifest import FORMAT_VERSION, Manifest, SplitInfo, canonical_json
 from groupstream.pulling.files import CONNECTIONS, OnBytes, one_at_a_time
 from groupstream.pulling.part_file import awaited_part, sweep_part
+from groupstream.pulling.small_version import SmallVersion
 from groupstream.pulling.version import folder_of, known_splits, read_manifest
 from groupstream.refs import Location
 from groupstream.selection import as_ids, shown_id
 from groupstream.stores import LocalStore
-from groupstream.tfds_metadata import dataset_info_json, features_json
 
 SHARD_BYTES = 1 << 30  # about how large a new shard gets
-NOT_ASKED_FOR = "not_asked_for"  # the reason in the counts
 _SHOWN_IDS = 5
 _LOCK = "lock"
 
@@ -128,67 +123,17 @@ class GroupsPull:
         return f"{self.manifest.name}/{self.manifest.version}"
 
     def _publish(self, staging: Path, shard_bytes: int, blocks: ThreadPoolExecutor, on_bytes: OnBytes) -> None:
-        splits = {name: self._write_split(name, staging, shard_bytes, blocks, on_bytes) for name in self.tables}
-        manifest = self._small_manifest(splits)
-        for path, content in _tfds_files(manifest).items():
-            (staging / path).write_bytes(content)
-        files = tuple(describe_file(path, staging / path) for path in _tfds_files(manifest))
-        manifest = manifest.model_copy(update={"files": files})
+        version = SmallVersion(self.location, self.manifest, staging)
+        splits = {
+            name: version.write_split(name, table, shard_bytes, blocks, on_bytes) for name, table in self.tables.items()
+        }
+        manifest = version.describe(self.digest, splits, self.num_examples_seen)
         store, source = LocalStore(self.root), f"{public_name(self.location.store.root)}/{self.location.folder}"
         if not claim_version(store, self._relative_folder, self.digest, {"pulled_from": source}):
             raise self._conflict()
+        (self.folder / layout.MANIFEST).unlink(missing_ok=True)  # of a version that lost some of its files
         contents = {file.path: staging / file.path for file in manifest.all_files()}
         commit_version(store, self._relative_folder, manifest, contents)
-
-    def _write_split(
-        self, name: str, staging: Path, shard_bytes: int, blocks: ThreadPoolExecutor, on_bytes: OnBytes
-    ) -> SplitInfo:
-        table = self.tables[name].combine_chunks()
-        [batch] = table.to_batches()
-        rows = rows_of_batch(batch, 0)
-        num_shards = min(-(-int(rows.length_bytes.sum()) // shard_bytes), len(self.manifest.splits[name].shards))
-        first_words, _ = hash_words(hash_group_ids(rows.group_ids, self.manifest.seed))
-        places = place_groups(rows.length_bytes, shard_of(first_words, num_shards), num_shards)
-        paths = [staging / layout.shard_file(name, i, num_shards) for i in range(num_shards)]
-        sources = [f"{self.location.folder}/{shard.path}" for shard in self.manifest.splits[name].shards]
-        where = f"{self.location.store.root}/{self.location.folder}, some groups of {name}"
-
-        def bring() -> None:
-            copy_groups(self.location.store, sources, rows, places, paths, blocks, on_bytes)
-            for i, path in enumerate(paths):
-                check_groups(path, _cut(rows, places.shard_index, i), where)
-
-        _twice(bring)
-        index = staging / layout.group_table_file(name)
-        moved = {"shard_index": places.shard_index, "offset_bytes": places.offset_bytes}
-        write_group_table(index, [_with_columns(table, moved)])
-        shards = tuple(_describe_shard(path, _cut(rows, places.shard_index, i)) for i, path in enumerate(paths))
-        return SplitInfo(
-            shards=shards, group_table=describe_file(index.name, index), statistics=statistics_of(self.tables[name])
-        )
-
-    def _small_manifest(self, splits: dict[str, SplitInfo]) -> Manifest:
-        num_examples = sum(split.statistics.num_examples for split in splits.values())
-        left = self.num_examples_seen - num_examples
-        return self.manifest.model_copy(
-            update={
-                "digest": self.digest,
-                "source": {
-                    "kind": "groups",
-                    "ref": self.manifest.ref,
-                    "digest": self.manifest.digest,
-                    "num_groups": sum(split.statistics.num_groups for split in splits.values()),
-                },
-                "code": {**self.manifest.code, "groupstream": groupstream.__version__},
-                "splits": splits,
-                "counts": Counts(
-                    examples_in=self.num_examples_seen,
-                    examples_out=num_examples,
-                    dropped={NOT_ASKED_FOR: left} if left else {},
-                ),
-                "checks": (),  # they were made of the whole version
-            }
-        )
 
     @contextmanager
     def _staging(self) -> Iterator[Path]:
@@ -271,41 +216,3 @@ def _empty(folder: Path) -> None:
     for path in folder.iterdir():
         if not path.name.startswith(_LOCK):
             path.unlink()
-
-
-def _twice(bring: Callable[[], None]) -> None:
-    """What is wrong may have become so on the way: it is brought once more."""
-    try:
-        bring()
-    except CorruptError:
-        bring()
-
-
-def _cut(rows: GroupRows, shard_index: np.ndarray, shard: int) -> GroupRows:
-    start, stop = np.searchsorted(shard_index, [shard, shard + 1]).tolist()
-    return rows.cut(start, stop)
-
-
-def _with_columns(table: pa.Table, columns: dict[str, np.ndarray]) -> pa.Table:
-    for name, values in columns.items():
-        place = table.schema.get_field_index(name)
-        field = table.schema.field(place)
-        array = pa.Array.from_buffers(field.type, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
-        table = table.set_column(place, field, array)
-    return table
-
-
-def _describe_shard(path: Path, rows: GroupRows) -> Shard:
-    return Shard(
-        **describe_file(path.name, path).model_dump(),
-        num_groups=len(rows),
-        num_examples=int(rows.num_examples.sum()),
-    )
-
-
-def _tfds_files(manifest: Manifest) -> dict[str, bytes]:
-    info = dataset_info_json(manifest.name, manifest.version, manifest.description, manifest.splits)
-    return {
-        "features.json": canonical_json(features_json(manifest.features)),
-        "dataset_info.json": canonical_json(info),
-    }
