@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -158,11 +157,11 @@ def plan_arrow_copy(dataset: Dataset, splits: Iterable[str] | None = None) -> Ar
 
 def _shards_of(split: Split, manifest: Manifest) -> Iterator[_ShardCopy]:
     """One for each shard that has groups."""
-    first, lock = 0, threading.Lock()
+    first = 0
     folders = arrow_folders(manifest, split.name)
     for number, (shard, folder) in enumerate(zip(split.info.shards, folders, strict=True)):
         if folder is not None:
-            yield _ShardCopy(split, shard, number, first, folder, lock)
+            yield _ShardCopy(split, shard, number, first, folder)
         first += shard.num_groups
 
 
@@ -184,7 +183,6 @@ class _ShardCopy:
     number: int  # of the shard
     first_group: int  # its number in stored order
     folder: Path
-    lock: threading.Lock  # of the index, which the shards of a split share
 
     def write(self, folder: Path) -> None:
         """Decodes the shard into files of this folder."""
@@ -212,13 +210,7 @@ class _ShardCopy:
         return max(first.nbytes, 1), self.split.reader().decode(first).nbytes
 
     def _rows(self) -> Iterator[GroupRows]:
-        blocks = self.split.index_file.rows(self.first_group, self.first_group + self.shard.num_groups)
-        while True:
-            with self.lock:
-                block = next(blocks, None)
-            if block is None:
-                return
-            yield block
+        return self.split.index_file.rows(self.first_group, self.first_group + self.shard.num_groups)
 
 
 class _ExamplesWriter:

@@ -26,6 +26,8 @@ _BLOCK_BYTES = 8 << 20
 class IndexFile:
     """One group table. It is read a row group at a time and never held; a remote one is fetched to the cache first.
 
+    Threads may read it at the same time.
+
     Args:
         store: where the version lies.
         path: of the table, in the store.
@@ -40,7 +42,7 @@ class IndexFile:
         self.sha256 = file.sha256
         local = local_path(store, path)
         source = _fetched(store, path, file) if local is None else _checked(local, file)
-        self._file = pq.ParquetFile(pa.OSFile(str(source)))
+        self._file = pq.ParquetFile(pa.OSFile(str(source)), pre_buffer=False)  # whose buffer threads would share
 
     @property
     def num_rows(self) -> int:

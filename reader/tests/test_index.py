@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -122,3 +123,19 @@ def test_ids_whose_hashes_begin_alike_are_told_apart(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(index_module, "hash_group_ids", same_beginning)
     assert index.find(ids[::-1]).tolist() == list(range(50))[::-1]
     assert index.find([b"other"]).tolist() == [-1]
+
+
+def test_threads_read_the_table_at_the_same_time(
+    make_version: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groupstream.group_table.ROW_GROUP_ROWS", 50)
+    ids = [b"%d" % i for i in range(5000)]
+    root = make_version([{"n": 0}] * 5000, ids, {"n": Feature(dtype="int64")})
+    file = groupstream.open("made", root)["train"].index_file
+    expected = file.read()["group_id"].to_pylist()
+
+    def read(_: int) -> list[bytes]:
+        return [i for batch in file.batches() for i in batch.column("group_id").to_pylist()]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(found == expected for found in threads.map(read, range(24)))
