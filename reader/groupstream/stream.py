@@ -6,7 +6,8 @@ The order of an epoch is a function of the seed and the number of the epoch, nev
   a host reads files of its own. Shuffled, shard i takes the positions i, i + count, i + 2 count, ... of the one
   order of the epoch.
 - A state holds the epoch and the position, so resuming reads nothing of what came before.
-- The number of shards may change between epochs, in either order. In the middle of an epoch it may change if the
+- The number of shards may change between epochs, in either order; a shard that has given its last group is between
+  epochs when it was asked for the next. In the middle of an epoch it may change if the
   order is shuffled and every shard has yielded the same number of groups when the state is taken, as in synchronous
   training: then exactly the groups that were not yielded yet follow, in the order of the epoch. Stored order refuses
   it.

@@ -210,3 +210,26 @@ def test_a_remote_index_without_a_cache_to_write_to_is_one_line(text: Dataset, c
         PublishError, match=rf"^cannot write to {cache}/indexes: .*, or choose another cache with \$GROUP"
     ):
         counted(text["train"])[0].group_table()
+
+
+@pytest.mark.parametrize("in_memory", [0, 1 << 16])
+def test_ids_may_be_empty_or_huge(
+    make_version: Any, cache: Path, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    monkeypatch.setattr("groupstream.index.IN_MEMORY_GROUPS", in_memory)
+    for name, ids in (("empty", [b""]), ("huge", [bytes([65 + i]) * (1 << 20) for i in range(5)])):
+        root = make_version([{"n": i} for i in range(15)], (ids * 15)[:15], {"n": Feature(dtype="int64")}, name=name)
+        split = groupstream.open(name, root)["train"]
+        assert sorted(group.id for group in split.shuffle(1)) == ids
+        assert all(group_id in split for group_id in ids)
+        assert sorted(i for batch in split.to_numpy(4) for i in batch["group_id"]) == sorted((ids * 15)[:15])
+        assert split.group(ids[0]).table().num_rows == 15 // len(ids)
+
+
+def test_what_no_group_passes_is_empty(train: Split) -> None:
+    for stream in (train.filter(min_examples=99), train.filter(group_ids=[]), train.filter(min_examples=9).shard(5, 6)):
+        for order in (stream, stream.shuffle(1)):
+            order = order.filter(max_examples=3)
+            assert [*order, *order.chunks(), *order.batches(3), *order.to_numpy()] == []
+            assert order.to_arrow().read_all().num_rows == 0
+    assert list(train.groups([])) == []
