@@ -75,11 +75,9 @@ class FrameworkMethods:
         Returns:
             An iterator with `state_dict()` and `load_state_dict()`, exact to the example.
         """
-        from groupstream.adapters.numpy_batches import to_numpy
+        from groupstream.adapters.numpy_batches import Batching, to_numpy
 
-        return to_numpy(
-            self._as_stream(), batch_size, by=by, drop_last=drop_last, pad_to=pad_to, decode_images=decode_images
-        )
+        return to_numpy(self._as_stream(), Batching(batch_size, by, drop_last, pad_to, decode_images))
 
     def to_jax(
         self,
@@ -105,16 +103,9 @@ class FrameworkMethods:
             UsageError: a feature has no array in JAX, or a value does not fit one.
         """
         from groupstream.adapters.jax_batches import to_jax
+        from groupstream.adapters.numpy_batches import Batching
 
-        return to_jax(
-            self._as_stream(),
-            batch_size,
-            by=by,
-            drop_last=drop_last,
-            pad_to=pad_to,
-            decode_images=decode_images,
-            sharding=sharding,
-        )
+        return to_jax(self._as_stream(), Batching(batch_size, by, drop_last, pad_to, decode_images), sharding)
 
     def to_torch(
         self,
@@ -136,11 +127,10 @@ class FrameworkMethods:
         Args:
             batch_size, by, drop_last, pad_to, decode_images: see `to_numpy`.
         """
+        from groupstream.adapters.numpy_batches import Batching
         from groupstream.adapters.torch_data import to_torch
 
-        return to_torch(
-            self._as_stream(), batch_size, by=by, drop_last=drop_last, pad_to=pad_to, decode_images=decode_images
-        )
+        return to_torch(self._as_stream(), Batching(batch_size, by, drop_last, pad_to, decode_images))
 
     def to_tf(self, *, nested: bool = True, tensors: bool = False, decode_images: bool = False) -> Any:
         """A tf.data.Dataset. Iterating over it anew begins anew, with the first epoch of the stream.
@@ -225,13 +215,6 @@ class FrameworkMethods:
             UsageError: grain is not installed, or a MapDataset is asked for of a stream without end.
         """
         from groupstream.adapters.grain_data import to_grain
+        from groupstream.adapters.numpy_batches import Batching
 
-        return to_grain(
-            self._as_stream(),
-            batch_size,
-            by=by,
-            streaming=streaming,
-            drop_last=drop_last,
-            pad_to=pad_to,
-            decode_images=decode_images,
-        )
+        return to_grain(self._as_stream(), Batching(batch_size, by, drop_last, pad_to, decode_images), streaming)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groupstream.adapters import needed
-from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group
+from groupstream.adapters.numpy_batches import Batching, NumpyForm
 from groupstream.batches import ExampleBatches
 from groupstream.chunk import cut_in_chunks
 from groupstream.errors import UsageError
@@ -23,25 +23,15 @@ grain = needed("grain", "grain")
 EXAMPLES = "examples"
 
 
-def to_grain(
-    stream: GroupStream,
-    batch_size: int | None = None,
-    *,
-    by: By | None = None,
-    streaming: bool | None = None,
-    drop_last: bool = False,
-    pad_to: PadTo = None,
-    decode_images: bool = False,
-) -> Any:
+def to_grain(stream: GroupStream, batching: Batching, streaming: bool | None = None) -> Any:
     """See `GroupStream.to_grain`."""
-    by_group = is_by_group(by, batch_size)
-    is_map = batch_size is None and by_group
+    is_map = batching.batch_size is None and batching.by_group
     if streaming is False and not is_map:
         raise UsageError("batches cannot be looked up by their place; leave out streaming=False, or batch_size and by")
-    form = NumpyForm(stream.decoded_features, with_ids=not by_group, pad_to=pad_to, decode_images=decode_images)
+    form = NumpyForm(stream.decoded_features, batching)
     if is_map and not streaming:
         return grain.MapDataset.source(GroupSource(stream, form))
-    return GrainStream(stream, form, batch_size, drop_last, by_group)
+    return GrainStream(stream, form, batching)
 
 
 class GroupSource:
@@ -134,21 +124,14 @@ class _Range:
 class GrainStream(grain.IterDataset):  # type: ignore[name-defined]
     """What a stream yields, one item after the other. Of W workers of `mp_prefetch`, each reads one shard of W."""
 
-    def __init__(
-        self, stream: GroupStream, form: NumpyForm, batch_size: int | None, drop_last: bool, by_group: bool
-    ) -> None:
+    def __init__(self, stream: GroupStream, form: NumpyForm, batching: Batching) -> None:
         super().__init__()
         self._stream = stream
         self._form = form
-        self._batch_size = batch_size
-        self._drop_last = drop_last
-        self._by_group = by_group
+        self._batching = batching
 
     def __iter__(self) -> GrainIterator:
-        batches = ExampleBatches(
-            self._stream, self._form, self._batch_size, drop_last=self._drop_last, by_group=self._by_group
-        )
-        return GrainIterator(batches, self._by_group)
+        return GrainIterator(self._batching.batches(self._stream, self._form), self._batching.by_group)
 
     def set_slice(self, sl: slice, sequential_slice: bool = False) -> None:
         """What a worker of Grain calls on its copy: `slice(index, None, count)`."""

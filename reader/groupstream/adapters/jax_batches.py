@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from groupstream.adapters import needed
-from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group
+from groupstream.adapters.numpy_batches import Batching, NumpyForm
 from groupstream.batches import ExampleBatches
 from groupstream.errors import UsageError
 from groupstream.features import Feature, Features
@@ -21,23 +21,12 @@ if TYPE_CHECKING:
 _NUM_AHEAD = 1  # batches that are on their way to the device while one is worked on
 
 
-def to_jax(
-    stream: GroupStream,
-    batch_size: int | None = None,
-    *,
-    by: By | None = None,
-    drop_last: bool = False,
-    pad_to: PadTo = None,
-    decode_images: bool = False,
-    sharding: Any = None,
-) -> JaxBatches:
+def to_jax(stream: GroupStream, batching: Batching, sharding: Any = None) -> JaxBatches:
     """See `GroupStream.to_jax`."""
     needed("jax", "jax")
-    _refuse_what_jax_has_no_array_for(stream.decoded_features, pad_to, decode_images)
-    by_group = is_by_group(by, batch_size)
-    form = NumpyForm(stream.decoded_features, with_ids=False, pad_to=pad_to, decode_images=decode_images)
-    batches = ExampleBatches(stream, form, batch_size, drop_last=drop_last, by_group=by_group)
-    return JaxBatches(batches, by_group, sharding)
+    _refuse_what_jax_has_no_array_for(stream.decoded_features, batching)
+    form = NumpyForm(stream.decoded_features, batching, with_ids=False)
+    return JaxBatches(batching.batches(stream, form), batching.by_group, sharding)
 
 
 class JaxBatches(Iterator[Any]):
@@ -101,11 +90,11 @@ def _fitting(name: str, values: np.ndarray, has_64_bits: bool) -> np.ndarray:
     return narrow
 
 
-def _refuse_what_jax_has_no_array_for(features: Features, pad_to: PadTo, decode_images: bool) -> None:
+def _refuse_what_jax_has_no_array_for(features: Features, batching: Batching) -> None:
     def fits(name: str, feature: Feature) -> bool:
         if feature.dtype in ("string", "bytes"):
-            return decode_images and feature.is_image and not feature.optional
-        return not feature.is_list or isinstance(pad_to, int) or name in (pad_to or {})
+            return batching.decode_images and feature.is_image and not feature.optional
+        return not feature.is_list or isinstance(batching.pad_to, int) or name in (batching.pad_to or {})
 
     refused = {name: feature for name, feature in features.items() if not fits(name, feature)}
     if not refused:

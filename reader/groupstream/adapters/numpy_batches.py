@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from groupstream.adapters.numpy_columns import IS_THERE, is_there, numpy_column, objects, refuse_double_names
-from groupstream.batches import ExampleBatches
+from groupstream.batches import BatchForm, ExampleBatches
 from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.features import GROUP_ID, Feature, Features
 from groupstream.ragged import Ragged
@@ -23,6 +24,34 @@ By = Literal["group", "example"]
 PadTo = int | Mapping[str, int] | None
 
 
+@dataclass(frozen=True)
+class Batching:
+    """What batches a person asks for; `GroupStream.to_numpy` says what each attribute means.
+
+    Raises:
+        UsageError: `by` is neither "group" nor "example".
+    """
+
+    batch_size: int | None = None
+    by: By | None = None
+    drop_last: bool = False
+    pad_to: PadTo = None
+    decode_images: bool = False
+
+    def __post_init__(self) -> None:
+        if self.by not in (None, "group", "example"):
+            raise UsageError(f'by is {self.by!r}; it should be "group" or "example"')
+
+    @property
+    def by_group(self) -> bool:
+        """Whether a batch holds examples of one group. By default it does where there is no size of batches."""
+        return self.batch_size is None if self.by is None else self.by == "group"
+
+    def batches(self, stream: GroupStream, form: BatchForm) -> ExampleBatches:
+        """Those of a stream."""
+        return ExampleBatches(stream, form, self.batch_size, drop_last=self.drop_last, by_group=self.by_group)
+
+
 class NumpyForm:
     """Dictionaries of arrays, by feature.
 
@@ -31,27 +60,19 @@ class NumpyForm:
 
     Args:
         features: of the examples.
-        with_ids: whether there is an array of group ids.
-        pad_to: see `GroupStream.to_numpy`.
-        decode_images: see `GroupStream.to_numpy`.
+        batching: whether images are decoded, and which lists are padded.
+        with_ids: whether there is an array of group ids; default where a batch is across groups.
 
     Raises:
         UsageError: a name would stand for two arrays.
         UnknownKeyError: `pad_to` names what is no list of numbers.
     """
 
-    def __init__(
-        self,
-        features: Features,
-        *,
-        with_ids: bool,
-        pad_to: PadTo = None,
-        decode_images: bool = False,
-    ) -> None:
+    def __init__(self, features: Features, batching: Batching, with_ids: bool | None = None) -> None:
         self._features = features
-        self._with_ids = with_ids
-        self._widths = _widths(features, pad_to)
-        self._images = {name for name, f in features.items() if f.is_image} if decode_images else set()
+        self._with_ids = not batching.by_group if with_ids is None else with_ids
+        self._widths = _widths(features, batching.pad_to)
+        self._images = {name for name, f in features.items() if f.is_image} if batching.decode_images else set()
         refuse_double_names(features, *(name + LENGTH for name in self._widths))
 
     def block(self, examples: pa.RecordBatch, group_ids: list[bytes], counts: np.ndarray) -> dict[str, Any]:
@@ -88,31 +109,9 @@ class NumpyForm:
         return columns
 
 
-def to_numpy(
-    stream: GroupStream,
-    batch_size: int | None = None,
-    *,
-    by: By | None = None,
-    drop_last: bool = False,
-    pad_to: PadTo = None,
-    decode_images: bool = False,
-) -> ExampleBatches:
+def to_numpy(stream: GroupStream, batching: Batching) -> ExampleBatches:
     """See `GroupStream.to_numpy`."""
-    by_group = is_by_group(by, batch_size)
-    features = stream.decoded_features
-    form = NumpyForm(features, with_ids=not by_group, pad_to=pad_to, decode_images=decode_images)
-    return ExampleBatches(stream, form, batch_size, drop_last=drop_last, by_group=by_group)
-
-
-def is_by_group(by: By | None, batch_size: int | None) -> bool:
-    """Whether items are groups. By default they are where there is no size of batches.
-
-    Raises:
-        UsageError: `by` is neither "group" nor "example".
-    """
-    if by not in (None, "group", "example"):
-        raise UsageError(f'by is {by!r}; it should be "group" or "example"')
-    return batch_size is None if by is None else by == "group"
+    return batching.batches(stream, NumpyForm(stream.decoded_features, batching))
 
 
 def decoded_images(column: pa.Array) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.adapters import needed
-from groupstream.adapters.numpy_batches import By, NumpyForm, PadTo, is_by_group
+from groupstream.adapters.numpy_batches import Batching, NumpyForm
 from groupstream.batches import ExampleBatches
 from groupstream.errors import UsageError
 from groupstream.features import GROUP_ID
@@ -21,19 +21,9 @@ if TYPE_CHECKING:
 torch = needed("torch", "torch")  # brings torch.utils.data
 
 
-def to_torch(
-    stream: GroupStream,
-    batch_size: int | None = None,
-    *,
-    by: By | None = None,
-    drop_last: bool = False,
-    pad_to: PadTo = None,
-    decode_images: bool = False,
-) -> TorchStream:
+def to_torch(stream: GroupStream, batching: Batching) -> TorchStream:
     """See `GroupStream.to_torch`."""
-    by_group = is_by_group(by, batch_size)
-    form = TorchForm(stream.decoded_features, with_ids=not by_group, pad_to=pad_to, decode_images=decode_images)
-    return TorchStream(stream, form, batch_size, drop_last, by_group)
+    return TorchStream(stream, batching)
 
 
 class TorchForm(NumpyForm):
@@ -63,15 +53,11 @@ class TorchStream(_IterableDataset):
     with PyTorch's DistributedSampler.
     """
 
-    def __init__(
-        self, stream: GroupStream, form: TorchForm, batch_size: int | None, drop_last: bool, by_group: bool
-    ) -> None:
+    def __init__(self, stream: GroupStream, batching: Batching) -> None:
         super().__init__()
         self._stream = stream
-        self._form = form
-        self._batch_size = batch_size
-        self._drop_last = drop_last
-        self._by_group = by_group
+        self._batching = batching
+        self._form = TorchForm(stream.decoded_features, batching)
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # workers that persist see it change
 
     def set_epoch(self, epoch: int) -> None:
@@ -87,7 +73,7 @@ class TorchStream(_IterableDataset):
 
     def batches(self, stream: GroupStream) -> ExampleBatches:
         """Those of a part of the stream."""
-        return ExampleBatches(stream, self._form, self._batch_size, drop_last=self._drop_last, by_group=self._by_group)
+        return self._batching.batches(stream, self._form)
 
 
 class TorchIterator(Iterator[dict[str, Any]]):
