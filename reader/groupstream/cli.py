@@ -64,7 +64,13 @@ def main() -> None:
     except (GroupstreamError, OSError) as error:
         if "--debug" in sys.argv:
             raise
-        _fail(str(error), getattr(error, "exit_code", 1))
+        _fail(_line_of(error), getattr(error, "exit_code", 1))
+
+
+def _line_of(error: GroupstreamError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}. Check the path and who may use it"
+    return str(error)
 
 
 def _fail(message: str, exit_code: int) -> None:

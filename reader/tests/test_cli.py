@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -186,6 +187,26 @@ def test_a_version_that_cannot_be_read_hides_no_other(golden_copy: Path) -> None
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith(f"error: {manifest}")
     assert len(json.loads(run("ls", "--json", root=golden_copy).stdout)) == 2
+
+
+def test_a_dataset_that_cannot_be_read_hides_no_other(golden_copy: Path) -> None:
+    shutil.rmtree(golden_copy / "tags" / "1.0.0")
+    manifest = golden_copy / "tags" / "1.0.0" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.symlink_to("manifest.json")  # as if it could not be read, also for root
+    done = run("ls", root=golden_copy)
+    assert len(done.stdout.splitlines()) == 3
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"error: cannot read {manifest}: Too many levels of symbolic links")
+
+
+def test_what_the_system_refuses_is_one_line_with_the_path(golden_copy: Path) -> None:
+    index = golden_copy / "text" / "1.0.0" / "train.groups.parquet"
+    index.unlink()
+    index.symlink_to(index.name)
+    done = run("head", "text", root=golden_copy)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {index}: Too many levels of symbolic links. Check the path and who may use it\n"
 
 
 def test_a_root_that_is_a_file_is_one_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,32 +61,34 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 def list_versions(root: str | None, name: str | None) -> tuple[list[dict[str, Any]], list[GroupstreamError]]:
     """One row a version, by name, then by number; and what is wrong with those that cannot be read."""
-    from groupstream.dataset import open_dataset
-    from groupstream.errors import CorruptError
+    from groupstream.errors import RefNotFoundError
+    from groupstream.layout import is_name
     from groupstream.refs import default_root
     from groupstream.stores import open_store
 
     store = open_store(root or default_root())
-    rows: list[dict[str, Any]] = []
-    errors: list[GroupstreamError] = []
-    for ref in _refs(store, name):
-        try:
-            splits = open_dataset(ref, store.root).manifest.splits.values()
-        except CorruptError as error:
-            errors.append(error)
-        else:
-            totals = {n: sum(getattr(s.statistics, f"num_{n}") for s in splits) for n in _COLUMNS}
-            rows.append({"ref": ref, **totals})
-    return rows, errors
+    names = [n for n in store.folders("") if is_name(n)]
+    found = [one for n in names if name in (None, n) for one in _of_dataset(store, n)]
+    if name is not None and not found:
+        raise RefNotFoundError(f"no dataset {name!r} in {store.root}; there are: {', '.join(names) or 'none'}")
+    return [one for one in found if isinstance(one, dict)], [one for one in found if not isinstance(one, dict)]
 
 
-def _refs(store: Store, name: str | None) -> list[str]:
-    from groupstream.errors import RefNotFoundError
-    from groupstream.layout import is_name
+def _of_dataset(store: Store, name: str) -> Iterator[dict[str, Any] | GroupstreamError]:
+    """A row, or what is wrong, for each version."""
+    from groupstream.dataset import open_dataset
+    from groupstream.errors import CorruptError, StoreError
     from groupstream.refs import published_versions
 
-    names = [n for n in store.folders("") if is_name(n)]
-    refs = [f"{n}@{v}" for n in names if name in (None, n) for v in published_versions(store, n)]
-    if name is not None and not refs:
-        raise RefNotFoundError(f"no dataset {name!r} in {store.root}; there are: {', '.join(names) or 'none'}")
-    return refs
+    try:
+        versions = published_versions(store, name)
+    except StoreError as error:
+        yield error
+        return
+    for ref in (f"{name}@{version}" for version in versions):
+        try:
+            splits = open_dataset(ref, store.root).manifest.splits.values()
+        except (CorruptError, StoreError) as error:
+            yield error
+        else:
+            yield {"ref": ref, **{n: sum(getattr(s.statistics, f"num_{n}") for s in splits) for n in _COLUMNS}}
