@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +20,17 @@ def binary_array_at(data: bytes | pa.Buffer | np.ndarray, offsets: np.ndarray) -
     """Values `data[offsets[i]:offsets[i + 1]]`. No copy."""
     buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets, np.int64)), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+
+
+def repeated(values: Sequence[bytes], counts: np.ndarray) -> pa.LargeBinaryArray:
+    """The i-th value counts[i] times, one value after the other."""
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    return binary_array(b"".join(values), lengths).take(integers(np.repeat(np.arange(len(values)), counts)))
+
+
+def integers(values: np.ndarray) -> pa.Int64Array:
+    """int64 values without a copy, and unlike `pa.array` without loading pandas."""
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
 
 
 def fixed_width_binary(matrix: np.ndarray) -> pa.LargeBinaryArray:
@@ -86,8 +99,7 @@ def gather(data: pa.Buffer, starts: np.ndarray, ends: np.ndarray) -> pa.LargeBin
     borders = np.empty(2 * len(starts) + 1, np.int64)
     borders[:-1:2], borders[1::2], borders[-1] = starts, ends, ends[-1]
     every_second = np.arange(0, 2 * len(starts), 2)
-    indices = pa.Array.from_buffers(pa.int64(), len(starts), [None, pa.py_buffer(every_second)])
-    return binary_array_at(data, borders).take(indices)
+    return binary_array_at(data, borders).take(integers(every_second))
 
 
 def words_at(data: bytes | np.ndarray, positions: np.ndarray, dtype: str) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.batches import ExampleBatches
-from groupstream.binary import binary_array
+from groupstream.binary import repeated
 from groupstream.features import GROUP_ID, Features, arrow_schema
 
 if TYPE_CHECKING:
@@ -23,11 +23,8 @@ class ArrowForm:
 
     def block(self, examples: pa.RecordBatch, group_ids: list[bytes], counts: np.ndarray) -> pa.RecordBatch:
         """The examples with a column of their group ids."""
-        lengths = np.fromiter(map(len, group_ids), np.int64, len(group_ids))
-        ids = binary_array(b"".join(group_ids), lengths).cast(pa.binary())
-        group_of = np.repeat(np.arange(len(group_ids)), counts)
-        column = ids.take(pa.Array.from_buffers(pa.int64(), len(group_of), [None, pa.py_buffer(group_of)]))
-        return pa.RecordBatch.from_arrays([column, *examples.columns], schema=self.schema)
+        ids = repeated(group_ids, counts).cast(pa.binary())
+        return pa.RecordBatch.from_arrays([ids, *examples.columns], schema=self.schema)
 
     def cut(self, block: pa.RecordBatch, start: int, stop: int) -> pa.RecordBatch:
         """A slice. No copy."""

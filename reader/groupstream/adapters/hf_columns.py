@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream.adapters.numpy_columns import refuse_double_names
-from groupstream.binary import binary_array
+from groupstream.binary import repeated
 from groupstream.errors import UsageError
 from groupstream.features import GROUP_ID, Feature, Features
 
@@ -55,13 +55,8 @@ class HfColumns:
         return pa.Table.from_arrays(columns, schema=mapped.arrow_schema)
 
     def _ids(self, group_ids: list[bytes], counts: np.ndarray) -> pa.Array:
-        lengths = np.fromiter(map(len, group_ids), np.int64, len(group_ids))
-        numbers = pa.py_buffer(np.repeat(np.arange(len(group_ids)), counts))
-        ids = binary_array(b"".join(group_ids), lengths).take(
-            pa.Array.from_buffers(pa.int64(), int(np.sum(counts)), [None, numbers])
-        )
         try:
-            return ids.cast(pa.binary() if self.binary_ids else pa.string())
+            return repeated(group_ids, counts).cast(pa.binary() if self.binary_ids else pa.string())
         except pa.ArrowInvalid as error:
             raise UsageError("a group id is not UTF-8; have them as bytes, with to_hf(binary_ids=True)") from error
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import pyarrow as pa
 
-from groupstream.binary import byte_lengths, data_of
+from groupstream.binary import byte_lengths, data_of, integers
 from groupstream.errors import ExampleError
 from groupstream.examples.parsing import parse_columns
 from groupstream.examples.values import RawColumn, walk_columns
@@ -123,7 +123,7 @@ def _spread(column: RawColumn) -> pa.Array:
     source = np.maximum(np.cumsum(column.is_there) - 1, 0)
     if not len(column.items):
         return _empty_items(column.items.type, len(source))
-    return column.items.take(pa.Array.from_buffers(pa.int64(), len(source), [None, pa.py_buffer(source)]))
+    return column.items.take(integers(source))
 
 
 def _empty_items(kind: pa.DataType, length: int) -> pa.Array:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from groupstream.binary import data_of, gather
+from groupstream.binary import data_of, gather, integers
 from groupstream.examples.walk import (
     IrregularError,
     Spans,
@@ -106,7 +106,7 @@ def _read_integers(
 ) -> tuple[pa.Array, np.ndarray]:
     starts, ends = _enter_packed(records, positions, limits)
     numbers, counts = _one_varint_each(bytes_of(records), starts, ends) or _many_varints(records, starts, ends)
-    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)]), counts
+    return integers(numbers), counts
 
 
 def _one_varint_each(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
