@@ -89,7 +89,7 @@ class HttpStore:
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> Any:
         session = self._session()
-        url = quote(self._where(path), safe=":/%[]@")
+        url = f"{quote(self.root, safe=':/%[]@')}/{quote(path)}"  # the root is typed as an address, the path is a name
         try:
             return session.request(method, url, headers=headers, stream=method == "GET", timeout=_TIMEOUT_SECONDS)
         except OSError as error:
