@@ -116,6 +116,7 @@ _MAKERS = {"local": _local, "gcs": _gcs, "s3": _s3, "http": _http}
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """One of each kind, empty; `parametrize("place", [...], indirect=True)` takes some kinds only."""
     place = _MAKERS[request.param](tmp_path, request)
+    gc.freeze()  # so that the collection at the end passes over what other tests have loaded
     for name in list(os.environ):
         if name.startswith(("AWS_", "GOOGLE_", "STORAGE_")):
             monkeypatch.delenv(name)
@@ -123,3 +124,4 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv(name, value)
     yield place
     place.close()
+    gc.unfreeze()
