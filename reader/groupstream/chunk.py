@@ -74,8 +74,12 @@ class Chunk:
 
     def _arrive(self) -> None:
         """Takes over what was begun ahead, and lets those after it begin."""
-        if self.ahead is not None and not self.ahead.cancel():
-            self.ahead.result()
+        if (ahead := self.ahead) is not None and not ahead.cancel():
+            try:
+                ahead.result()
+            except BaseException:
+                self.ahead = None  # the next call reads for itself
+                raise
         self.on_arrival()
 
     def blocks(self, num_skipped: int = 0) -> Iterator[pa.RecordBatch]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import groupstream
-from groupstream import CorruptError, Dataset, Feature, Manifest, Split, UnknownKeyError, UsageError, layout
+from groupstream import CorruptError, Dataset, Feature, Manifest, Split, StoreError, UnknownKeyError, UsageError, layout
 from groupstream import chunk as chunk_module
 from groupstream.adapters.stretches import all_chunks
 from groupstream.group import Group
@@ -314,23 +314,39 @@ def test_a_chunk_that_is_kept_can_be_read_after_the_stream_is_left(split: Split,
         assert sum(block.num_rows for block in chunk.blocks()) == chunk.bounds[-1]
 
 
-def test_chunks_ahead_are_read_at_the_same_time(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    together = threading.Barrier(2, timeout=20)
+def read_through(split: Split, note: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Split:
+    """The same split in chunks without large groups; `note` is called for what other threads read of a shard."""
+    monkeypatch.setattr(chunk_module, "CHUNK_BYTES", 2500)
 
-    def wait_for_another(path: str, offset: int, data: bytes) -> bytes:
+    def noted(path: str, offset: int, data: bytes) -> bytes:
         if path.endswith(".tfrecord") and threading.current_thread() is not threading.main_thread():
-            together.wait()
+            note()
         return data
 
-    monkeypatch.setattr(chunk_module, "CHUNK_BYTES", 2500)
     root, name, version = split.location.rsplit("/", 2)
-    location = Location(WrappedStore(LocalStore(root), wait_for_another), f"{name}/{version}")
+    location = Location(WrappedStore(LocalStore(root), noted), f"{name}/{version}")
     content = location.store.read(f"{location.folder}/{layout.MANIFEST}")
-    waiting = Dataset(location, Manifest.from_json(content, ""))[split.name]
-    chunks = waiting.prefetch(2).chunks()
+    return Dataset(location, Manifest.from_json(content, ""))[split.name]
+
+
+def test_chunks_ahead_are_read_at_the_same_time(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(2, timeout=20)
+    chunks = read_through(split, together.wait, monkeypatch).prefetch(2).chunks()
     assert next(chunks).examples.num_rows  # in this thread; the next two begin
     assert next(chunks).examples.num_rows
     together.abort()
+
+
+def test_after_an_error_ahead_a_chunk_can_be_read_again(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise StoreError("the network is down")
+
+    chunks = read_through(split, fail, monkeypatch).prefetch(1).chunks()
+    assert next(chunks).examples.num_rows
+    second = next(chunks)
+    with pytest.raises(StoreError, match="the network is down"):
+        _ = second.examples
+    assert second.examples.num_rows == second.bounds[-1]
 
 
 @pytest.mark.parametrize(
