@@ -46,14 +46,17 @@ demo: $(VENV)/platform
 	@echo
 	@$(BIN)/groupstream head stdlib --groups 1 --examples 1
 
+# Two processes: after Prefect has run in one, the processes that PyTorch forks there end at once.
 test: $(VENV)/dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests
+	@$(BIN)/python -m pytest reader
 
 test-reader: $(VENV)/dev
 	@scripts/test-reader $(BIN)/python
 
 quick: $(VENV)/dev
-	@$(BIN)/python -m pytest -m "not integration and not browser"
+	@$(BIN)/python -m pytest -m "not integration and not browser" tests
+	@$(BIN)/python -m pytest -m "not integration and not browser" reader
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
