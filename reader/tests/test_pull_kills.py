@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from groupstream.pulling.groups import plan_groups
 from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
-from groupstream.testing import ReadLog, WrappedStore
+from groupstream.testing import FolderServer, ReadLog, Reply, WrappedStore
 from groupstream.verify import verify
 
 BLOCK = 4096
@@ -31,7 +32,7 @@ from groupstream.pulling.version import plan_pull
 from groupstream.pulling.groups import plan_groups
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
-from groupstream.testing import ReadLog, WrappedStore
+from groupstream.testing import FolderServer, ReadLog, Reply, WrappedStore
 
 root, to, log, event, number, connections, what, gate = sys.argv[1:]
 counted, lock = 0, threading.Lock()
@@ -131,6 +132,38 @@ class Puller:
 @pytest.fixture
 def puller(two_splits: Path, tmp_path: Path) -> Puller:
     return Puller(two_splits, tmp_path)
+
+
+class Held(FolderServer):
+    """Answers shards only when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked, self.go_on = threading.Event(), threading.Event()
+        super().__init__(folder)
+
+    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        if path.endswith(".tfrecord"):
+            self.asked.set()
+            self.go_on.wait(60)
+        return super().reply(method, path, headers, body)
+
+
+def test_ctrl_c_is_one_line_and_the_same_command_goes_on(two_splits: Path, cache: Path) -> None:
+    pytest.importorskip("requests")
+    main = "import sys; from groupstream.cli import main; sys.argv[0] = 'groupstream'; main()"
+    with Held(two_splits) as server:
+        command = [sys.executable, "-c", main, "pull", f"{server.url}/wide/1.0.0"]
+        pulling = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert server.asked.wait(60)
+        pulling.send_signal(signal.SIGINT)
+        time.sleep(0.5)  # it comes before the answers do
+        server.go_on.set()
+        out, said = pulling.communicate(timeout=60)
+        assert (pulling.returncode, out) == (130, "")
+        assert said == "interrupted: the same command goes on; no file is there that is not whole\n"
+        assert not list(cache.rglob("manifest.json"))
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "bytes came now and were checked" in done.stdout
 
 
 SLOW = pytest.mark.integration

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +59,7 @@ def pull(
     folder = str(location if is_decoded_only else planned.folder)
     missing = 0 if is_decoded_only else planned.missing_bytes()
     if not dry_run and not is_decoded_only:
-        with progress_bar("Pulling", missing, in_bytes=True) as on_bytes:
+        with _saying_how_to_go_on(), progress_bar("Pulling", missing, in_bytes=True) as on_bytes:
             planned.run(on_bytes)
     if not dry_run and arrow:
         _make_arrow_copy(folder, planned.splits)
@@ -68,6 +69,15 @@ def pull(
         typer.echo(visible(f"{_counted(planned, missing)} would come to {folder}; nothing was written"))
     else:
         typer.echo(visible(_sentences(planned, folder, missing, arrow)))
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted: the same command goes on; no file is there that is not whole", err=True)
+        raise
 
 
 def _make_arrow_copy(folder: str, splits: Iterable[str]) -> None:
