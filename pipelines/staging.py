@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from groupstream import PublishError
+from groupstream import PublishError, UsageError
 from groupstream.layout import STAGING
+from groupstream.stores import LocalStore, Store
 
 _PREFIX = "build-"
 _FORGOTTEN_SECONDS = 24 * 3600
@@ -60,6 +61,19 @@ class StagingArea:
                 f"cannot write to the staging area {self.folder}: {error.strerror or error}. A build needs room for "
                 "about twice its examples there: make room, or choose another folder with publish.root"
             ) from error
+
+
+def folder_of(store: Store) -> Path:
+    """The folder that a store is, for what is built in it.
+
+    Raises:
+        UsageError: the store is elsewhere; builds write to folders of this machine so far.
+    """
+    if isinstance(store, LocalStore):
+        return Path(store.root)
+    raise UsageError(
+        f"cannot build to {store.root}: builds write to a folder of this machine. Give one with --root, or as publish.root"
+    )
 
 
 @contextmanager

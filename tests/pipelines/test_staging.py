@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from groupstream import PublishError
-from pipelines.staging import staging_area, sweep_abandoned
+from groupstream import PublishError, UsageError
+from groupstream.stores import LocalStore, open_store
+from pipelines.staging import folder_of, staging_area, sweep_abandoned
 
 HOLD = """
 import sys, time
@@ -78,3 +79,11 @@ def test_files_of_a_killed_put_are_swept_after_a_day(tmp_path):
     sweep_abandoned(tmp_path)
     assert not old.exists()
     assert new.exists()
+
+
+def test_a_store_that_is_no_folder_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert folder_of(LocalStore(tmp_path)) == tmp_path
+    with pytest.raises(UsageError, match="cannot build to gs://bucket/x: .* Give one with --root"):
+        folder_of(open_store("gs://bucket/x"))
+    assert not list(tmp_path.iterdir())
