@@ -72,7 +72,7 @@ def folder_of(store: Store) -> Path:
     if isinstance(store, LocalStore):
         return Path(store.root)
     raise UsageError(
-        f"cannot build to {store.root}: builds write to a folder of this machine. Give one with --root, or as publish.root"
+        f"cannot build to {store.root}: builds write to folders of this machine. Give one with --root or publish.root"
     )
 
 

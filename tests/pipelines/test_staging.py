@@ -84,6 +84,6 @@ def test_files_of_a_killed_put_are_swept_after_a_day(tmp_path):
 def test_a_store_that_is_no_folder_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert folder_of(LocalStore(tmp_path)) == tmp_path
-    with pytest.raises(UsageError, match="cannot build to gs://bucket/x: .* Give one with --root"):
+    with pytest.raises(UsageError, match=r"cannot build to gs://bucket/x: .* Give one with --root"):
         folder_of(open_store("gs://bucket/x"))
     assert not list(tmp_path.iterdir())
