@@ -150,7 +150,10 @@ class Held(FolderServer):
 
 def test_ctrl_c_is_one_line_and_the_same_command_goes_on(two_splits: Path, cache: Path) -> None:
     pytest.importorskip("requests")
-    main = "import sys; from groupstream.cli import main; sys.argv[0] = 'groupstream'; main()"
+    main = (  # whoever runs the tests in the background hands down a SIGINT that is ignored
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from groupstream.cli import main; sys.argv[0] = 'groupstream'; main()"
+    )
     with Held(two_splits) as server:
         command = [sys.executable, "-c", main, "pull", f"{server.url}/wide/1.0.0"]
         pulling = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

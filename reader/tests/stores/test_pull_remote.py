@@ -62,7 +62,7 @@ def test_a_pull_from_a_server_that_went_away_goes_on(place, location: Location, 
     log = ReadLog(tmp_path / "log")
 
     def goes_away(path: str, offset: int, data: bytes) -> bytes:
-        if len(log.reads()) == 8:
+        if len(log.reads()) >= 8 and not len(place.server.faults):  # two threads may pass eight together
             place.server.faults.refuse(200, status=403)
         return log.note(path, offset, data)
 
