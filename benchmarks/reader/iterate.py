@@ -21,7 +21,7 @@ from benchmarks.reader.report import Limit, report
 from groupstream.arrow_copy import make_arrow_copy
 
 NAME = "zipf"
-TURNS = 5
+TURNS = 3
 OURS = (
     "stored",
     "shuffled",
