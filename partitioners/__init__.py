@@ -5,10 +5,20 @@ from typing import Annotated
 from pydantic import Field
 
 from partitioners.feature import ByFeature
-from partitioners.partitioner import ExampleIds, Partitioner
+from partitioners.partitioner import CountingPartitioner, ExampleIds, Partitioner, Rule, RulePartitioner
 from partitioners.url_domain import ByUrlDomain
 from partitioners.url_host import ByUrlHost
 
 AnyPartitioner = Annotated[ByFeature | ByUrlHost | ByUrlDomain, Field(discriminator="kind")]
 
-__all__ = ["AnyPartitioner", "ByFeature", "ByUrlDomain", "ByUrlHost", "ExampleIds", "Partitioner"]
+__all__ = [
+    "AnyPartitioner",
+    "ByFeature",
+    "ByUrlDomain",
+    "ByUrlHost",
+    "CountingPartitioner",
+    "ExampleIds",
+    "Partitioner",
+    "Rule",
+    "RulePartitioner",
+]

@@ -8,10 +8,10 @@ import pyarrow as pa
 from pydantic import ConfigDict, Field
 
 from partitioners.keys import key_bytes
-from partitioners.partitioner import ExampleIds, Partitioner
+from partitioners.partitioner import ExampleIds, RulePartitioner
 
 
-class ByFeature(Partitioner):
+class ByFeature(RulePartitioner):
     """One group for each value of a feature.
 
     Source: the natural partitions of McMahan et al. 2017 (speakers of Shakespeare), and of LEAF.
@@ -28,5 +28,5 @@ class ByFeature(Partitioner):
         return frozenset([self.feature])
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
-        """See `Partitioner.assign`."""
+        """See `Rule.assign`."""
         return key_bytes(batch.column(self.feature), self.feature)

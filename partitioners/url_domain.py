@@ -10,11 +10,11 @@ import tldextract
 from pydantic import ConfigDict, Field
 
 from partitioners.keys import map_distinct
-from partitioners.partitioner import ExampleIds, Partitioner
+from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.url_host import host_of
 
 
-class ByUrlDomain(Partitioner):
+class ByUrlDomain(RulePartitioner):
     """One group for each registrable domain: `news.bbc.co.uk` and `www.bbc.co.uk` are the group `bbc.co.uk`.
 
     What a public suffix is follows the whole public suffix list, as in browsers: the suffixes of companies count too,
@@ -36,7 +36,7 @@ class ByUrlDomain(Partitioner):
         return frozenset([self.feature])
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
-        """See `Partitioner.assign`."""
+        """See `Rule.assign`."""
         return map_distinct(batch.column(self.feature), self.feature, domain_of)
 
 

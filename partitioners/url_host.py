@@ -11,10 +11,10 @@ import pyarrow as pa
 from pydantic import ConfigDict, Field
 
 from partitioners.keys import map_distinct
-from partitioners.partitioner import ExampleIds, Partitioner
+from partitioners.partitioner import ExampleIds, RulePartitioner
 
 
-class ByUrlHost(Partitioner):
+class ByUrlHost(RulePartitioner):
     """One group for each host: `www.x.com` and `x.com` are two groups, `x.com` and `X.com:8080` one.
 
     `bücher.de` is the same host as its ASCII form `xn--bcher-kva.de`, which is the group id.
@@ -34,7 +34,7 @@ class ByUrlHost(Partitioner):
         return frozenset([self.feature])
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
-        """See `Partitioner.assign`."""
+        """See `Rule.assign`."""
         return map_distinct(batch.column(self.feature), self.feature, host_of)
 
 

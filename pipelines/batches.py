@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from groupstream.features import Features
-from partitioners import ExampleIds, Partitioner
+from partitioners import ExampleIds, Partitioner, Rule
 from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Place, Tally
 from sources import Piece, Source
 from validation import ExampleCheck
@@ -40,6 +40,11 @@ class Batch:
     records: pa.LargeBinaryArray | None
     group_ids: Any  # a pyarrow.Array, or None
     tally: Tally
+
+    @property
+    def ids(self) -> ExampleIds:
+        """The names of the examples."""
+        return ExampleIds(self.piece.index, self.rows, self.first_row)
 
     @property
     def end_row(self) -> int:
@@ -85,10 +90,14 @@ def check_examples(checks: Mapping[str, ExampleCheck], batch: Batch) -> Batch:
     return batch
 
 
-def assign_groups(partitioner: Partitioner, batch: Batch) -> Batch:
-    """Gives each example its group. What has none is dropped and counted, or put into the group for such."""
-    ids = ExampleIds(batch.piece.index, batch.rows)
-    group_ids = partitioner.assign(batch.columns, ids).cast(pa.binary())
+def assign_groups(partitioner: Partitioner, rule: Rule, batch: Batch) -> Batch:
+    """Gives each example its group. What has none is dropped and counted, or put into the group for such.
+
+    Args:
+        partitioner: of the spec; it says what to do with examples that have no group.
+        rule: see `counting.rule_of`.
+    """
+    group_ids = rule.assign(batch.columns, batch.ids).cast(pa.binary())
     has_group = pc.greater(pc.fill_null(pc.binary_length(group_ids), 0), 0)
     if partitioner.missing == "group":
         group_ids = pc.if_else(has_group, group_ids, partitioner.missing_group.encode())

@@ -57,7 +57,8 @@ def make_plan(spec: Spec) -> Plan:
         _refuse_unknown("text_features", name, features)
     refuse_impossible_checks(spec.checks.examples, features)
     source = {"kind": spec.source.kind, **spec.source.identity()}
-    return Plan(spec, features, _text_features(spec, features), spec.source.pieces(), source, _digest(spec, source))
+    digest = _digest(spec, source, spec.partitioner.identity())
+    return Plan(spec, features, _text_features(spec, features), spec.source.pieces(), source, digest)
 
 
 def _text_features(spec: Spec, features: Features) -> frozenset[str]:
@@ -71,6 +72,8 @@ def _refuse_unknown(who: str, name: str, features: Features) -> None:
         raise SpecError(f"{who} names feature {name!r}, which the source does not give; {hint(name, list(features))}")
 
 
-def _digest(spec: Spec, source: dict[str, Any]) -> str:
+def _digest(spec: Spec, source: dict[str, Any], partitioner: dict[str, Any]) -> str:
     content = {"spec": spec.resolved(), "source": source, "format": FORMAT_VERSION, "revision": BUILD_REVISION}
+    if partitioner:
+        content["partitioner"] = partitioner
     return hashlib.sha256(canonical_json(content)).hexdigest()

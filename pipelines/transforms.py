@@ -10,6 +10,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.batches import Batch, assign_groups, check_examples, read_batches
+from pipelines.counting import rule_of
 from pipelines.merge import merge_shard, num_shards_for
 from pipelines.plan import Plan
 from pipelines.progress import ProgressWriter
@@ -36,7 +37,7 @@ class PartitionExamples(beam.PTransform):
             | "Spread pieces" >> beam.Reshuffle()
             | "Read pieces" >> beam.ParDo(ReadPieces(plan, staging))
             | "Check examples" >> beam.Map(partial(check_examples, plan.spec.checks.examples))
-            | "Assign groups" >> beam.Map(partial(assign_groups, plan.spec.partitioner))
+            | "Assign groups" >> beam.Map(partial(assign_groups, plan.spec.partitioner, rule_of(plan.spec.partitioner)))
             | "Spill runs" >> beam.ParDo(SpillRuns(plan, staging))
         )
         every_run = beam.pvalue.AsList(runs)

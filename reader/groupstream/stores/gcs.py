@@ -135,7 +135,7 @@ class GcsStore:
 def _bucket(root: str, name: str) -> Any:
     try:
         from google.auth.exceptions import DefaultCredentialsError
-        from google.cloud import storage
+        from google.cloud import storage  # type: ignore[attr-defined]
     except ImportError as error:
         raise missing_extra(root, "gcs") from error
     from requests.adapters import HTTPAdapter

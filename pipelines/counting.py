@@ -1,0 +1,27 @@
+"""The rule that gives examples their groups, and what a partitioner must count of them first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from partitioners import CountingPartitioner, Partitioner, Rule, RulePartitioner
+from pipelines.batches import Batch
+
+
+def needs_counts(partitioner: Partitioner) -> bool:
+    """Whether the source must be read once before the first example can get its group."""
+    return isinstance(partitioner, CountingPartitioner)
+
+
+def count_batches(partitioner: CountingPartitioner, batches: Iterable[Batch]) -> object:
+    """What the partitioner must know of these batches, which were checked and have no groups yet."""
+    return partitioner.merge(partitioner.count(batch.columns, batch.ids) for batch in batches)
+
+
+def rule_of(partitioner: Partitioner, counts: object = None) -> Rule:
+    """The rule of a partitioner; `counts` are of all examples, where it needs them."""
+    if isinstance(partitioner, CountingPartitioner):
+        return partitioner.fit(counts)
+    if isinstance(partitioner, RulePartitioner):
+        return partitioner
+    raise TypeError(f"{type(partitioner).__name__} is neither a RulePartitioner nor a CountingPartitioner")
