@@ -16,9 +16,10 @@ from pydantic import ConfigDict, Field
 
 from groupstream import SourceError
 from groupstream.features import Features
+from sources.choice import SELECTION_HELP, Selection
 from sources.files import identity_of
 from sources.selection import conform, selected_features
-from sources.source import SELECTION_HELP, Piece, Selection, Source, SourceBatch
+from sources.source import Piece, Source, SourceBatch
 
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("module", "path", "name", "text")])
 _LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idle_test"}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import json
+from collections import Counter
 from collections.abc import Iterable
 
 import pyarrow as pa
 
 from groupstream import ExampleError, Feature, SpecError
 from groupstream.features import GROUP_ID, DType, Features, arrow_schema, feature_of_arrow
-from sources.source import Selection
+from sources.casting import MISFITS, cast_column
+from sources.casting import json_text as json_text
+from sources.choice import Selection, declared_dtypes, names_in_source
 
 
 def selected_features(wanted: Selection, schema: pa.Schema) -> Features:
@@ -21,31 +23,84 @@ def selected_features(wanted: Selection, schema: pa.Schema) -> Features:
     Raises:
         SpecError: one is not in the schema, or cannot be stored as it is.
     """
-    dtypes = wanted if isinstance(wanted, dict) else {}
-    found = {}
-    for name in schema.names if wanted is None else wanted:
-        if name not in schema.names:
-            raise SpecError(
-                f"source.features names {name!r}, which the source does not have; {hint(name, schema.names)}"
-            )
-        kind = schema.field(name).type
-        found[name] = _declared(dtypes[name], kind) if name in dtypes else feature_of_arrow(name, kind)
-    if not found:
+    dtypes = declared_dtypes(wanted)
+    return {
+        name: _declared(dtypes[old], kind) if old in dtypes else _as_it_is(old, kind)
+        for name, old in _chosen(wanted, schema.names).items()
+        for kind in [schema.field(old).type]
+    }
+
+
+def chosen_features(wanted: Selection, features: Features) -> Features:
+    """The same, of a source that describes its features itself.
+
+    What is known of a feature, such as the names of its classes, is kept where its type is.
+    """
+    dtypes = declared_dtypes(wanted)
+    return {
+        name: _with_dtype(features[old], dtypes.get(old, features[old].dtype))
+        for name, old in _chosen(wanted, list(features)).items()
+    }
+
+
+def _chosen(wanted: Selection, names: list[str]) -> dict[str, str]:
+    """The names of the features to keep, and their names in the source."""
+    chosen = {name: name for name in names} if wanted is None else names_in_source(wanted)
+    for old in chosen.values():
+        if old not in names:
+            raise SpecError(f"source.features names {old!r}, which the source does not have; {hint(old, names)}")
+    if not chosen:
         raise SpecError("no feature is left to store; name the features to keep under source.features")
-    for name in found.keys() & {GROUP_ID, ""}:
+    for name in chosen.keys() & {GROUP_ID, ""}:
         what = f"named {GROUP_ID!r}, which every stored record has already" if name else "without a name"
-        raise SpecError(f"a feature of the source is {what}; list the features to keep under source.features")
-    return found
+        raise SpecError(
+            f"a feature of the source is {what}; list the features to keep under source.features, "
+            "or rename it there, such as {new_name: {from: old_name}}"
+        )
+    if twice := [old for old, count in Counter(chosen.values()).items() if count > 1]:
+        raise SpecError(f"source.features takes {twice[0]!r} of the source twice; a feature is kept under one name")
+    return chosen
 
 
 def _declared(dtype: DType, kind: pa.DataType) -> Feature:
     if isinstance(kind, pa.FixedShapeTensorType):
         return Feature(dtype=dtype, shape=tuple(kind.shape))
+    if pa.types.is_fixed_size_list(kind) and dtype not in ("string", "bytes"):
+        return Feature(dtype=dtype, shape=_sizes(kind)[0])
     return Feature(dtype=dtype, shape=(None,) if _is_flat_list(kind) else ())
 
 
+def _as_it_is(name: str, kind: pa.DataType) -> Feature:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_fixed_size_list(kind):
+        shape, item = _sizes(kind)
+        if not pa.types.is_nested(item) and (dtype := feature_of_arrow(name, item).dtype) not in ("string", "bytes"):
+            return Feature(dtype=dtype, shape=shape)
+    return feature_of_arrow(name, kind)
+
+
+def _sizes(kind: pa.DataType) -> tuple[tuple[int, ...], pa.DataType]:
+    """The shape of lists of fixed size within each other, and the type of their values."""
+    sizes = []
+    while pa.types.is_fixed_size_list(kind):
+        sizes.append(kind.list_size)
+        kind = kind.value_type
+    return tuple(sizes), kind
+
+
 def _is_flat_list(kind: pa.DataType) -> bool:
-    return (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and not pa.types.is_nested(kind.value_type)
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return is_list and not pa.types.is_nested(kind.value_type)
+
+
+def _with_dtype(feature: Feature, dtype: DType) -> Feature:
+    if dtype == feature.dtype:
+        return feature
+    shape = (None,) if feature.is_list and not feature.tensor_shape else feature.shape
+    if dtype in ("string", "bytes") and feature.tensor_shape:
+        shape = ()  # the JSON of a tensor
+    return Feature(dtype=dtype, shape=shape, optional=feature.optional)
 
 
 def hint(name: str, names: Iterable[str]) -> str:
@@ -69,17 +124,30 @@ def refuse_new_features(names: Iterable[str], features: Features, where: str) ->
         )
 
 
-def conform(batch: pa.RecordBatch, features: Features, where: str, first: int = 1) -> pa.RecordBatch:
+def features_in_source(wanted: Selection, features: Features) -> Features:
+    """The same features under the names that they have in the source."""
+    names = names_in_source(wanted)
+    return {names.get(name, name): feature for name, feature in features.items()}
+
+
+def conform(
+    batch: pa.RecordBatch, features: Features, where: str, first: int = 1, wanted: Selection = None
+) -> pa.RecordBatch:
     """The columns of `features`, each with its type.
 
     Args:
+        batch: of the source: its columns have the names that the source gives them.
+        features: by the names that the spec gives them.
         where: what the number of an example is put after in errors, such as "a.csv, row".
         first: the number of the first example of the batch.
+        wanted: the selection that gives features other names than the source does.
 
     Raises:
         ExampleError: a column is not there, or a value does not fit.
     """
-    columns = [_typed(batch, name, feature, where, first) for name, feature in features.items()]
+    columns = [
+        _typed(batch, name, feature, where, first) for name, feature in features_in_source(wanted, features).items()
+    ]
     fields = [field.with_nullable(True) for field in arrow_schema(features)]
     return pa.record_batch(columns, schema=pa.schema(fields))
 
@@ -89,8 +157,8 @@ def _typed(batch: pa.RecordBatch, name: str, feature: Feature, where: str, first
         raise ExampleError(f"{where} {first}: feature {name!r} is not there; {hint(name, batch.schema.names)}")
     column = batch.column(name)
     try:
-        return _fitted(column, feature)
-    except _MISFITS as error:
+        return cast_column(column, feature)
+    except MISFITS as error:
         row = _first_bad_row(column, feature)
         raise ExampleError(misfit(f"{where} {first + row}", name, _shown(column[row]), feature)) from error
 
@@ -104,34 +172,15 @@ def misfit(where: str, name: str, value: str, feature: Feature) -> str:
     )
 
 
-# ArrowInvalid: a value. ArrowNotImplementedError: its type. TypeError: a value that JSON has no words for.
-_MISFITS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError)
-
-
-def _fitted(column: pa.Array, feature: Feature) -> pa.Array:
-    if feature.dtype == "string" and not feature.shape and pa.types.is_nested(column.type):
-        column = pa.array([None if v is None else json_text(v) for v in column.to_pylist()], pa.string())
-    if column.type != feature.arrow_type:
-        column = column.cast(feature.arrow_type)
-    if feature.dtype == "string":
-        column.validate(full=True)  # Arrow's readers do not all look whether text is UTF-8
-    return column
-
-
-def json_text(value: object) -> str:
-    """A nested value as a string."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _first_bad_row(column: pa.Array, feature: Feature) -> int:
     """The first row that does not fit, by halving."""
     low, high = 0, len(column)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            _fitted(column.slice(low, middle - low), feature)
+            cast_column(column.slice(low, middle - low), feature)
             low = middle
-        except _MISFITS:
+        except MISFITS:
             high = middle
     return low
 

@@ -10,14 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from groupstream.features import DType, Features
-
-Selection = dict[str, DType] | list[str] | None
-
-SELECTION_HELP = (
-    "Which features to keep: a list of names, or names with types such as {text: string, score: float32}. "
-    "Default: all, with the types they have."
-)
+from groupstream.features import Features
+from sources.choice import SELECTION_HELP as SELECTION_HELP
+from sources.choice import Selection as Selection
 
 
 @dataclass(frozen=True)
