@@ -13,13 +13,14 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from groupstream import layout
 from groupstream.disk import absolute
 from groupstream.errors import ConflictError
 from groupstream.refs import Location
-from groupstream.stores import LocalStore, Store
+from groupstream.stores import LocalStore, Store, StoredObject
 
 CACHE_VARIABLE = "GROUPSTREAM_CACHE"
 MANIFEST_SHA256 = "manifest_sha256"  # in the claim of a pulled version: of the manifest.json that it was pulled by
@@ -136,9 +137,25 @@ class CachedStore:
         """See `Store.folders`. Those of the remote store."""
         return self._remote.folders(path)
 
+    def stat(self, path: str) -> StoredObject | None:
+        """See `Store.stat`. What the remote store says."""
+        return self._remote.stat(path)
+
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """See `Store.objects`. Those of the remote store."""
+        return self._remote.objects(path)
+
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`. Writes to the remote store."""
         return self._remote.put_if_absent(path, source)
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """See `Store.copy_if_absent`. In the remote store."""
+        return self._remote.copy_if_absent(source_path, path)
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`. In the remote store."""
+        self._remote.delete(path)
 
 
 def refuse_other_manifest(copy: Path, manifest: bytes, where: str) -> None:

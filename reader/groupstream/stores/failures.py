@@ -28,6 +28,10 @@ class Failure(NamedTuple):
         """What a failed writing raises."""
         return PublishError(f"cannot write {where}: {self.reason}. {self.way_out}")
 
+    def on_deleting(self, where: str) -> PublishError:
+        """What a failed removal raises."""
+        return PublishError(f"cannot remove {where}: {self.reason}. {self.way_out}")
+
 
 def unreachable(error: Exception) -> Failure:
     """Also for all that has no better name: the words of the system, or else of the library, cut to one line."""

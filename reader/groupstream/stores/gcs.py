@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import os
+from collections.abc import Iterator
 from http.client import FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, UNAUTHORIZED
 from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from groupstream.stores.address import parse_address
 from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
+from groupstream.stores.store import StoredObject, is_visible
 
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -60,6 +63,11 @@ class GcsStore:
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
+        found = self.stat(path)
+        return None if found is None else found.size_bytes
+
+    def stat(self, path: str) -> StoredObject | None:
+        """See `Store.stat`."""
         try:
             blob = self._blob(path)
             blob.reload(**self._patience())
@@ -67,7 +75,7 @@ class GcsStore:
             if _code(error) == NOT_FOUND and not _is_of_bucket(error):
                 return None
             raise self._on_reading(path, error) from error
-        return int(blob.size)
+        return _described(path, blob)
 
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`. One request for each 1,000 objects and folders that lie directly there."""
@@ -81,6 +89,19 @@ class GcsStore:
             raise self._on_reading(path, error) from error
         names = (name[len(prefix) : -1] for name in found)
         return sorted(name for name in names if not name.startswith("."))
+
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """See `Store.objects`."""
+        prefix = self._address.key(path)
+        prefix += "/" if prefix else ""
+        start = len(self._address.key("")) + (1 if self._address.prefix else 0)
+        fields = "items(name,size,crc32c),nextPageToken"
+        try:
+            for blob in self._bucket().list_blobs(prefix=prefix, fields=fields, **self._patience()):
+                if is_visible(blob.name[len(prefix) :]):
+                    yield _described(blob.name[start:], blob)
+        except _failures() as error:
+            raise self._on_reading(path, error) from error
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`. A file is sent in blocks of 16 MiB, in one upload that ends whole or not at all.
@@ -100,6 +121,32 @@ class GcsStore:
                 return False
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
         return True
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """See `Store.copy_if_absent`. Large objects take several requests.
+
+        A copy whose answer was lost is made again, and then answers False although it was this one that wrote.
+        """
+        source, token = self._blob(source_path), None
+        try:
+            while True:
+                token, *_ = self._blob(path).rewrite(source, token=token, if_generation_match=0, **self._patience())
+                if token is None:
+                    return True
+        except _failures() as error:
+            if _code(error) == PRECONDITION_FAILED:
+                return False
+            if _code(error) == NOT_FOUND and not _is_of_bucket(error):
+                raise missing(f"{self.root}/{source_path}") from error
+            raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        try:
+            self._blob(path).delete(**self._patience())
+        except _failures() as error:
+            if _code(error) != NOT_FOUND or _is_of_bucket(error):
+                raise self._explain(error).on_deleting(f"{self.root}/{path}") from error
 
     def _blob(self, path: str) -> Any:
         return self._bucket().blob(self._address.key(path))
@@ -174,3 +221,8 @@ def _code(error: Exception) -> int | None:
 
 def _is_of_bucket(error: Exception) -> bool:
     return "bucket does not exist" in str(error)
+
+
+def _described(path: str, blob: Any) -> StoredObject:
+    checksum = f"crc32c:{base64.b64decode(blob.crc32c).hex()}" if blob.crc32c else None
+    return StoredObject(path, int(blob.size), checksum)

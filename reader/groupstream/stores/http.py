@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.client import FORBIDDEN, NOT_FOUND, OK, PARTIAL_CONTENT, UNAUTHORIZED
 from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
@@ -15,6 +15,7 @@ from groupstream.stores.address import parse_address
 from groupstream.stores.body import byte_range, read_whole
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
+from groupstream.stores.store import StoredObject
 
 _PASSING = (408, 429, 500, 502, 503, 504)
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between two pieces of an answer
@@ -54,12 +55,19 @@ class HttpStore:
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
+        found = self.stat(path)
+        return None if found is None else found.size_bytes
+
+    def stat(self, path: str) -> StoredObject | None:
+        """See `Store.stat`. The checksum is the server's strong ETag, if it sends one."""
         answer = self._ask("HEAD", path, {})
         if answer.status_code == NOT_FOUND:
             return None
         if answer.status_code != OK or "Content-Length" not in answer.headers:
             raise _explain(answer).on_reading(self._where(path))
-        return int(answer.headers["Content-Length"])
+        etag = answer.headers.get("ETag", "")
+        strong = None if etag.startswith("W/") or not etag else "etag:" + etag.strip('"')
+        return StoredObject(path, int(answer.headers["Content-Length"]), strong)
 
     def folders(self, path: str) -> list[str]:
         """Refused: a web server does not say which folders it has."""
@@ -68,11 +76,31 @@ class HttpStore:
             f"text@1.0.0, or by its full address, such as {self.root}/text/1.0.0"
         )
 
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """Refused: a web server does not say which files it has."""
+        raise UsageError(
+            f"{self._where(path)} cannot be listed, as it is on a web server; name each file, or use a folder, "
+            "gs:// or s3://"
+        )
+
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """Refused: a web server is only read."""
         raise PublishError(
             f"cannot write {self._where(path)}: a web server is only read. Publish to a folder, gs:// or s3://, "
             "and open a version there by its full address"
+        )
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """Refused: a web server is only read."""
+        raise self._only_read(path)
+
+    def delete(self, path: str) -> None:
+        """Refused: a web server is only read."""
+        raise self._only_read(path)
+
+    def _only_read(self, path: str) -> UsageError:
+        return UsageError(
+            f"cannot change {self._where(path)}: a web server is only read. Use a folder, gs:// or s3:// instead"
         )
 
     def _body(self, path: str, wanted: dict[str, str]) -> Callable[[], bytes]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from groupstream.disk import absolute, sync_folder
 from groupstream.errors import PublishError, StoreError, UsageError
 from groupstream.layout import STAGING
+from groupstream.stores.failures import missing
+from groupstream.stores.store import StoredObject
 
 
 class LocalStore:
@@ -43,6 +45,11 @@ class LocalStore:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def stat(self, path: str) -> StoredObject | None:
+        """See `Store.stat`."""
+        size = self.size_bytes(path)
+        return None if size is None or (self._root / path).is_dir() else StoredObject(path, size, None)
+
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`.
 
@@ -58,6 +65,11 @@ class LocalStore:
                 return []
             return sorted(f.name for f in inside if f.is_dir() and not f.name.startswith("."))
 
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """See `Store.objects`."""
+        with self._explaining(path):
+            yield from _files_below(str(self._root / path), f"{path}/".lstrip("/"))
+
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`. A source file on the same disk is linked, not copied."""
         try:
@@ -66,6 +78,23 @@ class LocalStore:
             raise PublishError(
                 f"cannot write {self._root / path}: {error.strerror}. "
                 "Make room or allow writing there, or choose another folder with publish.root"
+            ) from error
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """See `Store.copy_if_absent`. Both names lead to the same bytes, which are not written again."""
+        if not (self._root / source_path).is_file():
+            raise missing(str(self._root / source_path))
+        return self.put_if_absent(path, self._root / source_path)
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`. Folders that hold nothing any more stay: another process may be about to write there."""
+        try:
+            (self._root / path).unlink(missing_ok=True)
+        except NotADirectoryError:
+            pass
+        except OSError as error:
+            raise PublishError(
+                f"cannot remove {self._root / path}: {error.strerror}. Allow writing there, or remove it by hand"
             ) from error
 
     @contextlib.contextmanager
@@ -117,3 +146,19 @@ def _link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def _files_below(folder: str, path: str) -> Iterator[StoredObject]:
+    """Depth first, in the order of the names, with one open folder for each level."""
+    try:
+        inside = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in inside:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files_below(entry.path, f"{path}{entry.name}/")
+        elif entry.is_file():
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                yield StoredObject(path + entry.name, entry.stat().st_size, None)

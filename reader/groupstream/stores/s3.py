@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from groupstream.stores.address import parse_address
 from groupstream.stores.body import byte_range, read_whole
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
+from groupstream.stores.store import StoredObject, is_visible
 
 PART_BYTES = 16 << 20  # of a larger file: it is sent in parts, four at once
 _MAX_PARTS = 10_000  # that S3 takes
+_COPY_PART_BYTES = 1 << 30  # of an object that is copied; S3 takes 5 GiB at most
 _THREADS = 4
 
 _NO_OBJECT = {"NoSuchKey", "404"}
@@ -65,13 +68,19 @@ class S3Store:
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`. In a bucket that does not exist there is no object either."""
+        found = self.stat(path)
+        return None if found is None else found.size_bytes
+
+    def stat(self, path: str) -> StoredObject | None:
+        """See `Store.stat`. In a bucket that does not exist there is no object either."""
         client = self._client()
         try:
-            return int(client.head_object(**self._place(path))["ContentLength"])
+            found = client.head_object(**self._place(path))
         except _failures() as error:
             if _code(error) in _NO_OBJECT:
                 return None
             raise self._on_reading(path, error) from error
+        return _described(path, found["ContentLength"], found)
 
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`. One request for each 1,000 objects and folders that lie directly there."""
@@ -88,15 +97,55 @@ class S3Store:
             raise self._on_reading(path, error) from error
         return sorted(name for name in found if not name.startswith("."))
 
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """See `Store.objects`."""
+        prefix = self._address.key(path)
+        prefix += "/" if prefix else ""
+        start = len(f"{self._address.prefix}/") if self._address.prefix else 0
+        pages = self._client().get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self._address.host, Prefix=prefix):
+                for each in page.get("Contents", ()):
+                    if is_visible(each["Key"][len(prefix) :]):
+                        yield _described(each["Key"][start:], each["Size"], each)
+        except _failures() as error:
+            raise self._on_reading(path, error) from error
+
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`. A file of more than 16 MiB is sent in parts, four at once, if none is there yet.
 
         An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
         """
+        return self._write(path, lambda: self._put(path, source))
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """See `Store.copy_if_absent`. Five requests, and one more for each GiB after the first.
+
+        It is made as an upload in parts, which every server ends only if the object is absent; not all know that
+        condition for CopyObject.
+        """
+        source = self.stat(source_path)
+        if source is None:
+            raise missing(f"{self.root}/{source_path}")
+        if not source.size_bytes:
+            return self.put_if_absent(path, b"")
+        return self._write(path, lambda: self._copy(source, path))
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        client = self._client()
+        try:
+            client.delete_object(**self._place(path))
+        except _failures() as error:
+            if _code(error) not in _NO_OBJECT:
+                raise self._explain(error).on_deleting(f"{self.root}/{path}") from error
+
+    def _write(self, path: str, write: Callable[[], bool]) -> bool:
+        """Calls `write` until it ends; False where the object is there already."""
         self._client()
         for attempt in itertools.count(1):
             try:
-                return self._put(path, source)
+                return write()
             except _failures() as error:
                 if _code(error) in _EXISTS or (_code(error) == "NoSuchUpload" and self.size_bytes(path) is not None):
                     return False  # NoSuchUpload: the answer to the end of an upload was lost, and it was ended again
@@ -118,17 +167,39 @@ class S3Store:
 
     def _put_parts(self, place: dict[str, str], source: Path, size: int) -> None:
         client = self._client()
-        upload = {**place, "UploadId": client.create_multipart_upload(**place)["UploadId"]}
         part_bytes = max(PART_BYTES, -(-size // _MAX_PARTS))
 
-        def send(number: int) -> dict[str, Any]:
-            body = _block(source, (number - 1) * part_bytes, part_bytes)
-            sent = client.upload_part(**upload, PartNumber=number, Body=body)
-            return {"PartNumber": number, "ETag": sent["ETag"]}
+        def send(offset: int, part: dict[str, Any]) -> str:
+            return str(client.upload_part(**part, Body=_block(source, offset, part_bytes))["ETag"])
+
+        self._in_parts(place, range(0, size, part_bytes), send)
+
+    def _copy(self, source: StoredObject, path: str) -> bool:
+        if self.stat(path) is not None:
+            return False
+        client, size = self._client(), source.size_bytes
+        part_bytes = max(_COPY_PART_BYTES, -(-size // _MAX_PARTS))
+
+        def send(offset: int, part: dict[str, Any]) -> str:
+            wanted = byte_range(offset, min(part_bytes, size - offset))
+            sent = client.upload_part_copy(**part, CopySource=self._place(source.path), CopySourceRange=wanted)
+            return str(sent["CopyPartResult"]["ETag"])
+
+        self._in_parts(self._place(path), range(0, size, part_bytes), send)
+        return True
+
+    def _in_parts(self, place: dict[str, str], offsets: range, send: Callable[[int, dict[str, Any]], str]) -> None:
+        """An upload in parts, four at once. `send` sends the one that begins at an offset, and gives its ETag."""
+        client = self._client()
+        upload = {**place, "UploadId": client.create_multipart_upload(**place)["UploadId"]}
+
+        def part(number: int) -> dict[str, Any]:
+            etag = send(offsets[number - 1], {**upload, "PartNumber": number})
+            return {"PartNumber": number, "ETag": etag}
 
         try:
             with ThreadPoolExecutor(_THREADS) as pool:
-                parts = list(pool.map(send, range(1, -(-size // part_bytes) + 1)))
+                parts = list(pool.map(part, range(1, len(offsets) + 1)))
             client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
         except BaseException:
             with contextlib.suppress(*_failures()):
@@ -157,6 +228,11 @@ class S3Store:
         if isinstance(error, OSError) and error.filename:  # the source of an upload
             return Failure(f"{error.filename}: {error.strerror}", "Give a file that can be read")
         return unreachable(error)
+
+
+def _described(path: str, size: int, answer: dict[str, Any]) -> StoredObject:
+    etag = answer.get("ETag", "").strip('"')
+    return StoredObject(path, int(size), f"etag:{etag}" if etag else None)
 
 
 def _block(source: Path, offset: int, length: int) -> bytes:

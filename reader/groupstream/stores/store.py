@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class StoredObject(NamedTuple):
+    """What a store says of an object without reading it.
+
+    Attributes:
+        path: under the root of the store.
+        checksum: `crc32c:` and eight hexadecimal digits from Google; `etag:` and a text that changes with the content
+            from S3 and from most web servers; None from a local folder, and from a web server that tells none.
+    """
+
+    path: str
+    size_bytes: int
+    checksum: str | None
+
+
+def is_visible(path: str) -> bool:
+    """Whether a listing shows it: no name in the path begins with a dot, and it ends in a name."""
+    return bool(path) and not path.endswith("/") and not path.startswith(".") and "/." not in path
 
 
 class Store(Protocol):
@@ -35,8 +55,28 @@ class Store(Protocol):
         """
         ...
 
+    def stat(self, path: str) -> StoredObject | None:
+        """What the store says of an object, None where there is none.
+
+        Raises:
+            StoreError: the store cannot be reached, or does not allow it.
+        """
+        ...
+
     def folders(self, path: str) -> list[str]:
         """The names directly under `path` that hold objects, sorted; those that begin with a dot are left out.
+
+        Raises:
+            StoreError: the store cannot be reached, or does not allow it.
+            UsageError: the store, a web server, does not know.
+        """
+        ...
+
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """All objects below the folder `path`, however deep, in no order that is promised; "" is the root.
+
+        Names that begin with a dot are left out, below such folders too. A request is made for each 1,000 objects,
+        when the first of them is asked for.
 
         Raises:
             StoreError: the store cannot be reached, or does not allow it.
@@ -52,5 +92,27 @@ class Store(Protocol):
 
         Raises:
             PublishError: the store refuses the write.
+        """
+        ...
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """Creates an object of the content of another one, whole or not at all. No byte passes through this machine.
+
+        Returns:
+            False where an object of that path exists already; it is left as it is.
+
+        Raises:
+            FileNotFoundError: there is no object `source_path`.
+            PublishError: the store refuses the write.
+            UsageError: the store, a web server, is only read.
+        """
+        ...
+
+    def delete(self, path: str) -> None:
+        """Removes an object. Where there is none, nothing happens. Only what no version needs may be removed.
+
+        Raises:
+            PublishError: the store refuses.
+            UsageError: the store, a web server, is only read.
         """
         ...

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from groupstream.stores.store import Store
+from groupstream.stores.store import Store, StoredObject
 
 
 class WrappedStore:
@@ -36,10 +36,26 @@ class WrappedStore:
         """See `Store.size_bytes`."""
         return self._store.size_bytes(path)
 
+    def stat(self, path: str) -> StoredObject | None:
+        """See `Store.stat`."""
+        return self._store.stat(path)
+
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`."""
         return self._store.folders(path)
 
+    def objects(self, path: str) -> Iterator[StoredObject]:
+        """See `Store.objects`."""
+        return self._store.objects(path)
+
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`."""
         return self._store.put_if_absent(path, source)
+
+    def copy_if_absent(self, source_path: str, path: str) -> bool:
+        """See `Store.copy_if_absent`."""
+        return self._store.copy_if_absent(source_path, path)
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        self._store.delete(path)

@@ -75,6 +75,7 @@ class GcsServer(FaultyServer):
     def __init__(self, *buckets: str, page_size: int = 1000) -> None:
         self.buckets = Buckets()
         self.denied: set[str] = set()  # buckets whose requests are answered with 403
+        self.rewrite_bytes = 1 << 30  # of a copy that one request makes, at most
         self._page_size = page_size
         self._uploads: dict[str, Upload] = {}
         self._upload_ids = itertools.count()
@@ -131,8 +132,17 @@ class GcsServer(FaultyServer):
 
     def _copy(self, call: Call, bucket: str, name: str, to_bucket: str, to_name: str) -> Reply:
         content = self.buckets.get(bucket, name, call.number("sourceGeneration")).content
+        done_bytes = min(int(call.query.get("rewriteToken", "0")) + self.rewrite_bytes, len(content))
+        answer = {
+            "kind": "storage#rewriteResponse",
+            "done": done_bytes == len(content),
+            "totalBytesRewritten": str(done_bytes),
+            "objectSize": str(len(content)),
+        }
+        if not answer["done"]:
+            return _json(answer | {"rewriteToken": str(done_bytes)})
         stored = self.buckets.put(to_bucket, to_name, content, call.number("ifGenerationMatch")).resource()
-        return _json({"kind": "storage#rewriteResponse", "done": True, "resource": stored, **stored})
+        return _json({**stored, **answer, "resource": stored})
 
     def _upload(self, call: Call, bucket: str) -> Reply:
         if "upload_id" in call.query:
