@@ -9,62 +9,18 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
 
-from cards.plots import Ints, draw_group_sizes, is_logarithmic
 from cards.samples import ShownExample, show_example
-from cards.text import (
-    finalize,
-    format_bytes,
-    format_count,
-    format_number_of,
-    format_share,
-    format_short_count,
-    visible_line,
-)
+from cards.split_part import figures_of, split_part
+from cards.text import finalize, format_count, format_share, visible_line
 from groupstream.features import Feature
 from groupstream.manifest import Counts, Manifest
 
 MAX_EXAMPLES = 3
-MAX_LARGEST = 10
-WIDE_INCHES, NARROW_INCHES = 9.4, 4.4  # the picture on a desk and on a phone
-_MARKS = {"10 %": 0.1, "50 %": 0.5, "90 %": 0.9, "max": 1.0}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A big figure, and a line below it that puts it in proportion."""
-
-    value: str
-    name: str
-    note: str
-
-
-@dataclass(frozen=True)
-class LargeGroup:
-    """One of the largest groups. `bar_percent` is relative to the largest."""
-
-    name: str
-    num_examples: str
-    share: str
-    bar_percent: float
-
-
-@dataclass(frozen=True)
-class SplitPart:
-    """What the card says about one split."""
-
-    name: str
-    summary: str
-    pictures: Mapping[str, Markup]
-    scale: str
-    percentiles: Mapping[str, Sequence[str]]
-    largest: Sequence[LargeGroup]
 
 
 @dataclass(frozen=True)
@@ -79,7 +35,10 @@ class FeatureRow:
 
 
 def render_card(
-    manifest: Manifest, group_tables: Mapping[str, pa.Table], samples: Sequence[Mapping[str, object]]
+    manifest: Manifest,
+    group_tables: Mapping[str, pa.Table],
+    samples: Sequence[Mapping[str, object]],
+    label_tables: Mapping[str, pa.Table] | None = None,
 ) -> str:
     """The card of a version, as one HTML page.
 
@@ -92,12 +51,17 @@ def render_card(
             over whole columns: about 2 seconds for two million groups.
         samples: examples to show, as Python values by feature name, with their group under "group_id"; the
             first three are shown. uint8 arrays of shape (height, width, 1 or 3) are shown as images.
+        label_tables: the label table of each split that has one, with the columns of `group_table.LABEL_SCHEMA`.
     """
-    tables = dict(sorted(group_tables.items(), key=lambda item: (-_total(item[1], "num_examples"), item[0])))
+    tables = dict(sorted(group_tables.items(), key=lambda item: (-_num_examples(item[1]), item[0])))
+    label_names = _label_names(manifest)
     page = _template().render(
         manifest=manifest,
-        figures=_figures_of(tables),
-        splits=[_split_part(f"split{i}", name, table) for i, (name, table) in enumerate(tables.items())],
+        figures=figures_of(tables),
+        splits=[
+            split_part(f"split{i}", name, table, (label_tables or {}).get(name), label_names)
+            for i, (name, table) in enumerate(tables.items())
+        ],
         features=[_feature_row(name, feature) for name, feature in sorted(manifest.features.items())],
         examples=_shown_examples(manifest, samples),
         build=_build_rows(manifest),
@@ -108,83 +72,23 @@ def render_card(
     return page.rstrip() + "\n"
 
 
+def _num_examples(table: pa.Table) -> int:
+    return int(pc.sum(table["num_examples"]).as_py() or 0)
+
+
+def _label_names(manifest: Manifest) -> tuple[str, ...] | None:
+    """The names of the classes: of the feature that the spec names, or else of the only one that has names."""
+    wanted = manifest.spec.get("label_feature")
+    named = {name: f.labels for name, f in manifest.features.items() if f.labels and (not wanted or name == wanted)}
+    return next(iter(named.values())) if len(named) == 1 else named.get("label")
+
+
 @functools.cache
 def _template() -> Template:
     environment = Environment(
         autoescape=True, finalize=finalize, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(resources.files("cards").joinpath("card.html").read_text(encoding="utf-8"))
-
-
-def _figures_of(tables: Mapping[str, pa.Table]) -> list[Figure]:
-    totals = {c: sum(_total(t, c) for t in tables.values()) for c in ("num_examples", "num_bytes", "num_words")}
-    num_groups = _count_groups(list(tables.values()))
-    per_group = totals["num_examples"] / max(1, num_groups)
-    per_example = max(1, totals["num_examples"])
-    return [
-        Figure(format_short_count(num_groups), "groups", f"in {format_number_of(len(tables), 'split')}"),
-        Figure(format_short_count(totals["num_examples"]), "examples", f"{per_group:,.1f} per group"),
-        Figure(format_bytes(totals["num_bytes"]), "of data", f"{format_bytes(totals['num_bytes'] / per_example)} each"),
-        Figure(
-            format_short_count(totals["num_words"]), "words", f"{totals['num_words'] / per_example:,.1f} per example"
-        ),
-    ]
-
-
-def _count_groups(tables: Sequence[pa.Table]) -> int:
-    """Distinct groups: where examples are split within groups, a group is in several splits."""
-    if len(tables) < 2:
-        return sum(map(len, tables))
-    ids = pa.chunked_array([chunk for table in tables for chunk in table["group_id"].chunks], pa.binary())
-    return int(pc.count_distinct(ids).as_py())
-
-
-def _total(table: pa.Table, column: str) -> int:
-    return int(pc.sum(table[column]).as_py() or 0)
-
-
-def _split_part(key: str, name: str, table: pa.Table) -> SplitPart:
-    sizes = table["num_examples"].to_numpy()
-    return SplitPart(
-        name=visible_line(name),
-        summary=f"{format_number_of(len(table), 'group')}, {format_number_of(int(sizes.sum()), 'example')}",
-        pictures=_pictures(key, sizes) if len(sizes) else {},
-        scale="logarithmic" if len(sizes) and is_logarithmic(sizes) else "linear",
-        percentiles={
-            "examples": [format_count(v) for v in percentiles(sizes).values()],
-            "bytes": [format_bytes(v) for v in percentiles(table["num_bytes"].to_numpy()).values()],
-            "words": [format_count(v) for v in percentiles(table["num_words"].to_numpy()).values()],
-        },
-        largest=_largest_groups(table, sizes),
-    )
-
-
-def percentiles(values: Ints) -> dict[str, int]:
-    """The values at 10, 50 and 90 % of the groups, and the largest, as `statistics_of` takes them."""
-    if not len(values):
-        return dict.fromkeys(_MARKS, 0)
-    found = np.quantile(values, list(_MARKS.values()), method="lower")
-    return dict(zip(_MARKS, map(int, found), strict=True))
-
-
-def _pictures(key: str, sizes: Ints) -> dict[str, Markup]:
-    marks = percentiles(sizes)
-    widths = {"wide": WIDE_INCHES, "narrow": NARROW_INCHES}
-    return {width: draw_group_sizes(sizes, marks, inches, f"{key}-{width}") for width, inches in widths.items()}
-
-
-def _largest_groups(table: pa.Table, sizes: Ints) -> list[LargeGroup]:
-    order = np.argsort(-sizes, kind="stable")[:MAX_LARGEST]
-    total = int(sizes.sum())
-    return [
-        LargeGroup(
-            name=visible_line(table["group_id"][int(row)].as_py(), 80),
-            num_examples=format_count(int(sizes[row])),
-            share=format_share(int(sizes[row]), total),
-            bar_percent=round(100 * int(sizes[row]) / max(1, int(sizes[order[0]])), 1),
-        )
-        for row in order
-    ]
 
 
 def _feature_row(name: str, feature: Feature) -> FeatureRow:

@@ -1,22 +1,16 @@
-"""The pictures of the card, as SVG that takes its colours and its font from the page.
-
-Matplotlib draws with stand-in colours, which are then replaced by the variables of the page's style: so
-one picture is right in light, in dark and in print.
-"""
+"""The histogram of the sizes of groups."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from cards.ink import STAND_INS, Inks, drawing, inline_svg
 from cards.text import format_count
 
 if TYPE_CHECKING:
@@ -28,19 +22,10 @@ Floats = npt.NDArray[np.float64]
 
 BINS_PER_DECADE = 5
 LINEAR_BINS = 24
-_COLORS = {
-    "#010101": "var(--ink)",
-    "#020202": "var(--quiet)",
-    "#030303": "var(--line)",
-    "#040404": "var(--accent)",
-    "#050505": "var(--paper)",
-}
-_INK, _QUIET, _LINE, _ACCENT, _PAPER = _COLORS
-_ONE_AT_A_TIME = threading.Lock()  # matplotlib's settings belong to the whole process
 
 
 def draw_group_sizes(sizes: Ints, marks: Mapping[str, int], width_inches: float, name: str) -> Markup:
-    """A histogram of the examples per group.
+    """A histogram of the examples per group, as an element of a page.
 
     Args:
         sizes: examples of each group; at least one group.
@@ -48,11 +33,9 @@ def draw_group_sizes(sizes: Ints, marks: Mapping[str, int], width_inches: float,
         width_inches: of the drawing; its text is 10 points high, so draw it as wide as it will be seen.
         name: of the picture, unlike any other on the page.
     """
-    from matplotlib import style
-
-    settings = {"svg.hashsalt": name, "svg.fonttype": "none"}
-    with _ONE_AT_A_TIME, style.context(["default", settings]):
-        return _as_inline_svg(_histogram(np.maximum(sizes, 1), marks, width_inches), name)
+    with drawing(name):
+        figure = size_histogram(sizes, marks, width_inches, STAND_INS)
+        return inline_svg(figure, name, "Histogram of examples per group")
 
 
 def bin_edges(sizes: Ints) -> Floats:
@@ -78,18 +61,22 @@ def is_logarithmic(sizes: Ints) -> bool:
     return int(sizes.max()) > 10 * int(sizes.min())
 
 
-def _histogram(sizes: Ints, marks: Mapping[str, int], width_inches: float) -> Figure:
+def size_histogram(sizes: Ints, marks: Mapping[str, int], width_inches: float, inks: Inks) -> Figure:
+    """A histogram of the examples per group; see `draw_group_sizes`."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width_inches, 3.0))
+    sizes = np.maximum(sizes, 1)
+    figure = Figure(figsize=(width_inches, 3.0), facecolor=inks.paper)
     left, width = 0.7 / width_inches, 1 - 0.85 / width_inches
-    axes = figure.add_axes((left, 0.18, width, 0.7))
+    axes = figure.add_axes((left, 0.18, width, 0.7), facecolor="none")
     edges = bin_edges(sizes)
     counts, _ = np.histogram(sizes, edges)
-    axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=(_ACCENT, 0.7), edgecolor=_PAPER, linewidth=0.7)
+    axes.bar(
+        edges[:-1], counts, np.diff(edges), align="edge", color=(inks.accent, 0.7), edgecolor=inks.paper, linewidth=0.7
+    )
     _set_scales(axes, is_logarithmic(sizes), float(edges[0]), float(edges[-1]))
-    _style_axes(axes)
-    num_rows = _draw_marks(axes, marks, width_inches)
+    _style_axes(axes, inks)
+    num_rows = _draw_marks(axes, marks, width_inches, inks)
     axes.set_position((left, 0.18, width, 0.81 - 0.07 * num_rows))
     return figure
 
@@ -107,29 +94,34 @@ def _set_scales(axes: Axes, logarithmic: bool, low: float, high: float) -> None:
         axes.set_xlim(max(0.0, low - pad), high + pad)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    digits = FuncFormatter(lambda value, _: _tick_label(round(value)))
+    digits = FuncFormatter(lambda value, _: tick_label(round(value)))
     axes.xaxis.set_major_formatter(digits)
     axes.yaxis.set_major_formatter(digits)
 
 
-def _tick_label(value: int) -> str:
+def tick_label(value: int) -> str:
+    """A number beside an axis.
+
+    >>> tick_label(9_999), tick_label(20_000), tick_label(3_000_000)
+    ('9,999', '20k', '3M')
+    """
     if value < 10_000:
         return format_count(value)
     return f"{value / 10**6:g}M" if value >= 10**6 else f"{value / 1000:g}k"
 
 
-def _style_axes(axes: Axes) -> None:
+def _style_axes(axes: Axes, inks: Inks) -> None:
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_QUIET)
-    axes.tick_params(length=0, pad=6, labelsize=10, labelcolor=_QUIET)
-    axes.grid(axis="y", color=_LINE, linewidth=0.8)
+    axes.spines["bottom"].set_color(inks.quiet)
+    axes.tick_params(length=0, pad=6, labelsize=10, labelcolor=inks.quiet)
+    axes.grid(axis="y", color=inks.line, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel("examples per group", color=_QUIET, fontsize=10, labelpad=6)
-    axes.set_ylabel("groups", color=_QUIET, fontsize=10, labelpad=6)
+    axes.set_xlabel("examples per group", color=inks.quiet, fontsize=10, labelpad=6)
+    axes.set_ylabel("groups", color=inks.quiet, fontsize=10, labelpad=6)
 
 
-def _draw_marks(axes: Axes, marks: Mapping[str, int], width_inches: float) -> int:
+def _draw_marks(axes: Axes, marks: Mapping[str, int], width_inches: float, inks: Inks) -> int:
     """A line at each mark and its name above, on the lowest row where it has room. Returns the rows used."""
     row_ends = [-1.0] * 4  # in parts of the width
     for value, label in _merged(marks).items():
@@ -139,8 +131,8 @@ def _draw_marks(axes: Axes, marks: Mapping[str, int], width_inches: float) -> in
         row = next((i for i, end in enumerate(row_ends) if start >= end), len(row_ends) - 1)
         row_ends[row] = start + width
         y = 1.05 + 0.085 * row
-        axes.plot([x, x], [0, y - 0.01], transform=axes.transAxes, color=_INK, lw=1, ls=(0, (3, 2)), clip_on=False)
-        axes.text(start + width / 2, y, label, transform=axes.transAxes, color=_INK, fontsize=10, ha="center")
+        axes.plot([x, x], [0, y - 0.01], transform=axes.transAxes, color=inks.ink, lw=1, ls=(0, (3, 2)), clip_on=False)
+        axes.text(start + width / 2, y, label, transform=axes.transAxes, color=inks.ink, fontsize=10, ha="center")
     return sum(end >= 0 for end in row_ends)
 
 
@@ -152,18 +144,3 @@ def _merged(marks: Mapping[str, int]) -> dict[int, str]:
     for name, value in marks.items():
         names.setdefault(value, []).append(name)
     return {value: f"{', '.join(same)}: {format_count(value)}" for value, same in sorted(names.items())}
-
-
-def _as_inline_svg(figure: Figure, name: str) -> Markup:
-    buffer = io.StringIO()
-    no_metadata: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", transparent=True, metadata=no_metadata)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace("xlink:href", "href")
-    box = re.search(r'viewBox="[^"]+"', svg)
-    opening = f'<svg {box[0] if box else ""} role="img" aria-label="Histogram of examples per group">'
-    svg = re.sub(r"<svg[^>]*>", opening, svg, count=1)
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r" font-family: [^;\"]+;", "", svg)
-    svg = re.sub(r'( id="| href="#|url\(#)', rf"\g<1>{name}-", svg)
-    return Markup(re.sub("|".join(_COLORS), lambda match: _COLORS[match[0]], svg))

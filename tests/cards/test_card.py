@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import cards
-from cards.card import percentiles
 from cards.images import encode_png
 from cards.plots import bin_edges
 from cards.samples import MAX_IMAGE_BYTES, show_value
+from cards.split_part import percentiles
 from groupstream.features import Feature
 from groupstream.manifest import CheckResult, Counts, Manifest
 

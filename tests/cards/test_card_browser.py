@@ -5,9 +5,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 import cards
+from groupstream.group_table import LABEL_SCHEMA
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -45,7 +48,7 @@ def test_card_opens_cleanly(kind, size, scheme, browser, large_version, make_tab
     if kind == "large":
         pixels = page.evaluate("Array.from(document.images, image => image.naturalWidth)")
         assert pixels == [28, 28]
-        assert page.locator("svg:visible").count() == 2
+        assert page.locator("svg:visible").count() == 3
         assert abs(_brightness(page, "svg:visible text", "fill") - _brightness(page, "body", "backgroundColor")) > 80
         _keep_picture(page, f"{size}_{scheme}")
     context.close()
@@ -54,13 +57,24 @@ def test_card_opens_cleanly(kind, size, scheme, browser, large_version, make_tab
 
 def _card(kind, large_version, make_table, make_manifest) -> str:
     if kind == "large":
-        return cards.render_card(*large_version)
+        manifest, tables, examples = large_version
+        return cards.render_card(manifest, tables, examples, {"train": _labels(tables["train"])})
     if kind == "empty":
         return cards.render_card(make_manifest({"train": make_table([])}), {"train": make_table([])}, [])
     long = "</td><script>alert(1)</script>" + "W" * 400
     tables = {long: make_table([40, 1], [long.encode(), b"\xff" * 90])}
     manifest = make_manifest(tables, name=long, description=long, source={"path": long}, digest=long)
     return cards.render_card(manifest, tables, [{"group_id": long.encode(), "text": long, long: [long]}])
+
+
+def _labels(table: pa.Table) -> pa.Table:
+    """Three labels in uneven shares for each group."""
+    sizes = table["num_examples"].to_numpy()
+    shares = np.random.default_rng(4).dirichlet([0.4] * 3, len(sizes))
+    counts = np.maximum(1, (sizes[:, None] * shares).astype(np.int64))
+    labels = pa.array([b"0", b"1", b"2"] * len(sizes), pa.binary())
+    columns = [np.repeat(np.arange(len(sizes)), 3), labels, counts.ravel()]
+    return pa.table(columns, schema=LABEL_SCHEMA)
 
 
 def _is_remote(url: str) -> bool:

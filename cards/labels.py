@@ -1,0 +1,161 @@
+"""Labels in groups: how many examples of a group have which label, and how far that is from all examples.
+
+They come from a label table, as `groupstream.group_table.LABEL_SCHEMA` says: one row for each label of each group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+MAX_LABELS = 100  # rows of a matrix; the rarer labels share its last row
+OTHER_LABELS = b"(others)"
+_MARKS = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class LabelMatrix:
+    """Labels by groups.
+
+    Attributes:
+        labels: of the rows, in their order: numbers by value, text by its bytes.
+        counts: int64[num_labels, num_groups], examples of each of the chosen groups with each label.
+        overall: int64[num_labels], the same for all groups of the table together.
+    """
+
+    labels: tuple[bytes, ...]
+    counts: Ints
+    overall: Ints
+
+    @property
+    def num_groups(self) -> int:
+        """How many groups were chosen."""
+        return self.counts.shape[1]
+
+    def shares(self) -> Floats:
+        """float64[num_labels, num_groups]: of the examples of each group that have a label; columns sum to 1."""
+        return self.counts / np.maximum(self.counts.sum(axis=0), 1)
+
+    def overall_shares(self) -> Floats:
+        """float64[num_labels]: of all examples that have a label."""
+        return self.overall / max(1, self.overall.sum())
+
+    def by_most_common_label(self) -> LabelMatrix:
+        """The groups with the same most common label together, the purest first: blocks show how they were made."""
+        shares = self.shares()
+        top = shares.argmax(axis=0)
+        order = np.lexsort((-shares.max(axis=0, initial=0), top))
+        return LabelMatrix(self.labels, self.counts[:, order], self.overall)
+
+
+@dataclass(frozen=True)
+class LabelSkew:
+    """How unlike the groups are in their labels. Each percentile is over groups, at 10, 50 and 90 %.
+
+    Attributes:
+        num_labels: distinct labels.
+        num_groups: groups that have examples with a label.
+        labels_a_group: mean number of distinct labels in a group.
+        top_share: percentiles of the share that the most common label has in a group; 1.0 where it has one label.
+        distance: percentiles of the total variation distance between the labels of a group and of all examples:
+            0.0 where they are alike, towards 1.0 where they have little in common.
+    """
+
+    num_labels: int
+    num_groups: int
+    labels_a_group: float
+    top_share: tuple[float, ...]
+    distance: tuple[float, ...]
+
+
+def label_matrix(table: pa.Table, groups: Ints) -> LabelMatrix:
+    """How many examples of some groups have which label. A few passes over the table.
+
+    Args:
+        table: as `LABEL_SCHEMA`, sorted by `group_row`.
+        groups: int64[num_groups], which rows of the group table to show, in their order.
+    """
+    names, codes = _coded(table["label"])
+    counts = table["num_examples"].to_numpy()
+    kept, rows = _chosen_labels(names, np.bincount(codes, counts, len(names)))
+    codes, num_labels = rows[codes], len(kept)
+    overall = np.bincount(codes, counts, num_labels).astype(np.int64)
+    order = np.argsort(groups, kind="stable")
+    place = np.searchsorted(groups, table["group_row"].to_numpy(), sorter=order)
+    found = order[np.minimum(place, len(groups) - 1)] if len(groups) else np.zeros(len(table), np.int64)
+    mine = groups[found] == table["group_row"].to_numpy() if len(groups) else np.zeros(len(table), bool)
+    cells = codes[mine] * len(groups) + found[mine]
+    matrix = np.bincount(cells, counts[mine], num_labels * len(groups)).astype(np.int64)
+    return LabelMatrix(kept, matrix.reshape(num_labels, len(groups)), overall)
+
+
+def label_skew(table: pa.Table) -> LabelSkew:
+    """How unlike the groups are in their labels. A few passes over the table.
+
+    Args:
+        table: as `LABEL_SCHEMA`, sorted by `group_row`; at least one row.
+    """
+    names, codes = _coded(table["label"])
+    counts = table["num_examples"].to_numpy()
+    group_rows = table["group_row"].to_numpy()
+    first = np.flatnonzero(np.concatenate([[True], group_rows[1:] != group_rows[:-1]]))
+    sizes = np.add.reduceat(counts, first)
+    shares = counts / np.repeat(sizes, np.diff(np.append(first, len(counts))))
+    overall = (np.bincount(codes, counts, len(names)) / counts.sum())[codes]
+    # Half the sum of |p - q|; the labels that a group lacks add their q.
+    distance = (np.add.reduceat(np.abs(shares - overall) - overall, first) + 1) / 2
+    return LabelSkew(
+        num_labels=len(names),
+        num_groups=len(first),
+        labels_a_group=len(counts) / len(first),
+        top_share=_percentiles(np.maximum.reduceat(shares, first)),
+        distance=_percentiles(np.clip(distance, 0, 1)),
+    )
+
+
+def choose_groups(sizes: Ints, most: int = 100) -> Ints:
+    """int64[at most `most`]: groups to show, the largest first; where there are too many, evenly over their sizes."""
+    order = np.argsort(-sizes, kind="stable")
+    if len(order) <= most:
+        return order
+    return order[np.linspace(0, len(order) - 1, most).round().astype(np.int64)]
+
+
+def _coded(labels: pa.ChunkedArray) -> tuple[list[bytes], Ints]:
+    """The distinct labels in their order, and for each row which it is."""
+    coded = labels.combine_chunks().dictionary_encode()
+    if isinstance(coded, pa.ChunkedArray):
+        coded = coded.combine_chunks()
+    names = coded.dictionary.to_pylist()
+    order = sorted(range(len(names)), key=lambda i: _key(names[i]))
+    ranks = np.empty(len(names), np.int64)
+    ranks[order] = np.arange(len(names))
+    return [names[i] for i in order], ranks[pc.cast(coded.indices, pa.int64()).to_numpy()]
+
+
+def _key(label: bytes) -> tuple[bool, int, bytes]:
+    """Numbers by value, before text."""
+    digits = label.removeprefix(b"-")
+    is_number = digits.isdigit() and len(digits) < 20
+    return not is_number, int(label) if is_number else 0, label
+
+
+def _chosen_labels(names: list[bytes], totals: Floats) -> tuple[tuple[bytes, ...], Ints]:
+    """The labels of the rows, and for each label its row."""
+    if len(names) <= MAX_LABELS:
+        return tuple(names), np.arange(len(names))
+    chosen = np.sort(np.argsort(-totals, kind="stable")[: MAX_LABELS - 1])
+    rows = np.full(len(names), MAX_LABELS - 1)
+    rows[chosen] = np.arange(len(chosen))
+    return (*(names[i] for i in chosen), OTHER_LABELS), rows
+
+
+def _percentiles(values: Floats) -> tuple[float, ...]:
+    return tuple(map(float, np.quantile(values, _MARKS, method="lower")))
