@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
-import numpy as np
+import pyarrow as pa
 from pydantic import ConfigDict, Field, model_validator
 
 from groupstream import CorruptError, Feature, SourceError, SpecError
-from groupstream.examples.decoding import decode_examples
-from groupstream.features import GROUP_ID, DType, Features
+from groupstream.features import GROUP_ID, Features
 from groupstream.tfrecord import iter_record_blocks
+from sources.array_records import count_records, iter_record_ranges
+from sources.choice import SELECTION_HELP, Selection
 from sources.files import first_line, identity_of
-from sources.selection import hint
+from sources.records import DECODES_HELP, RecordSelection, read_records
+from sources.selection import chosen_features, hint
 from sources.source import Piece, Source, SourceBatch
+from sources.tfds_features import stored_features
+
+_PIECE_BYTES = 64 << 20
 
 
 class Tfds(Source):
-    """A TFDS dataset, by name or by the folder of a prepared one. A piece is one of its TFRecord files.
+    """A TFDS dataset, by name or by the folder of a prepared one. Its files are TFRecord or ArrayRecord.
 
-    All features are kept: the records are stored byte for byte, with the group id appended.
+    A piece is a TFRecord file, or about 64 MiB of the records of an ArrayRecord file. Unless features are chosen, the
+    records are stored byte for byte, with the group id appended. What TFDS nests has the name that it has in a
+    record, such as `a/b`.
     """
 
     model_config = ConfigDict(title="TensorFlow Datasets")
@@ -38,6 +46,7 @@ class Tfds(Source):
         None, description="Where TFDS keeps its datasets. Default: its own, ~/tensorflow_datasets."
     )
     split: str = Field("train", description="Which of its splits to read.")
+    features: Selection = Field(None, description=f"{SELECTION_HELP} {DECODES_HELP}")
 
     @model_validator(mode="after")
     def _name_or_folder(self) -> Tfds:
@@ -47,13 +56,12 @@ class Tfds(Source):
 
     def available_features(self) -> Features:
         """See `Source.available_features`."""
-        features = self._builder().info.features
-        return {name: _feature_of(name, connector) for name, connector in features.items() if name != GROUP_ID}
+        return chosen_features(self.features, self._stored_features())
 
     def pieces(self) -> list[Piece]:
         """See `Source.pieces`."""
-        files = self._files()
-        return [Piece(i, file.name, file) for i, file in enumerate(files)]
+        parts = [part for file in self._files() for part in _parts_of(file)]
+        return [Piece(i, _label(*part), part) for i, part in enumerate(parts)]
 
     def identity(self) -> dict[str, Any]:
         """See `Source.identity`."""
@@ -62,16 +70,16 @@ class Tfds(Source):
 
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
-        wanted = {name: f.model_copy(update={"optional": True}) for name, f in features.items() if name in needed}
-        try:
-            with open(piece.part, "rb") as file:
-                for records in iter_record_blocks(
-                    lambda offset, size: _read_at(file, offset, size), 0, piece.part.stat().st_size, str(piece.part)
-                ):
-                    yield SourceBatch(decode_examples(records, wanted), records)
-        except (OSError, CorruptError) as error:
-            what = str(error).rpartition(". ")[0] or str(error)  # without the way out of a published version
-            raise SourceError(f"cannot read {piece.part}: {what}. Prepare the dataset again") from error
+        return read_records(_records(*piece.part), features, needed, self._selected(), piece.label)
+
+    def _selected(self) -> RecordSelection | None:
+        return None if self.features is None else RecordSelection(self.features, self._stored_features())
+
+    def _stored_features(self) -> Features:
+        found: dict[str, Feature] = {}
+        for name, connector in self._builder().info.features.items():
+            found |= stored_features(name, connector) if name != GROUP_ID else {}
+        return found
 
     def _builder(self) -> Any:
         try:
@@ -100,56 +108,50 @@ class Tfds(Source):
                 f"source.split {self.split!r} is not in {info.full_name}; {hint(self.split, list(info.splits))}"
             )
         files = [Path(f) for f in info.splits[self.split].filepaths]
-        if any(".tfrecord" not in file.name for file in files):
+        if any(file_format(file) is None for file in files):
             raise SourceError(
-                f"{files[0].name} is no TFRecord file; prepare {info.full_name} with file_format=tfrecord"
+                f"{files[0].name} is neither a TFRecord nor an ArrayRecord file; "
+                f"prepare {info.full_name} with file_format=tfrecord"
             )
         return files
+
+
+def file_format(file: Path) -> str | None:
+    """What a file of a TFDS dataset is, by its name."""
+    return next((known for known in ("tfrecord", "array_record") if f".{known}" in file.name), None)
+
+
+_Range = tuple[int, int] | None  # numbers of records; None for a whole file
+
+
+def _parts_of(file: Path) -> list[tuple[Path, _Range]]:
+    """A TFRecord file whole, an ArrayRecord file in ranges of its records: what is read on its own."""
+    if file_format(file) == "tfrecord":
+        return [(file, None)]
+    num_records = count_records(file)
+    num_parts = max(1, min(num_records, round(file.stat().st_size / _PIECE_BYTES)))
+    borders = [num_records * i // num_parts for i in range(num_parts + 1)]
+    return [(file, pair) for pair in itertools.pairwise(borders)]
+
+
+def _label(file: Path, part: _Range) -> str:
+    return file.name if part is None else f"{file.name}[{part[0]}:{part[1]}]"
+
+
+def _records(file: Path, part: _Range) -> Iterator[pa.LargeBinaryArray]:
+    if part is not None:
+        yield from iter_record_ranges(file, *part)
+        return
+    try:
+        with open(file, "rb") as stream:
+            size = file.stat().st_size
+            yield from iter_record_blocks(lambda offset, length: _read_at(stream, offset, length), 0, size, str(file))
+    except (OSError, CorruptError) as error:
+        what = str(error).rpartition(". ")[0] or str(error)  # without the way out of a published version
+        raise SourceError(f"cannot read {file}: {what}. Prepare the dataset again") from error
 
 
 def _read_at(file: Any, offset: int, size: int) -> bytes:
     file.seek(offset)
     data: bytes = file.read(size)
     return data
-
-
-def _feature_of(name: str, connector: Any) -> Feature:
-    """Our description of a TFDS feature as it stands in the record."""
-    from tensorflow_datasets import features as of_tfds
-
-    stored = connector.get_serialized_info()
-    if isinstance(stored, dict) or len(stored.shape) > 1:
-        raise _unsupported(name, connector)
-    match connector:
-        case of_tfds.Image():
-            return Feature(dtype="bytes", image_format=connector.encoding_format or "png")
-        case of_tfds.ClassLabel():
-            return Feature(dtype="int64", labels=tuple(connector.names))
-        case of_tfds.Text():
-            return Feature(dtype="string")
-        case of_tfds.Sequence():
-            value = _feature_of(name, connector.feature)
-            return Feature(dtype="bytes", shape=(None,)) if value.shape else value.model_copy(update={"shape": (None,)})
-    dtype = np.dtype(stored.np_dtype)
-    if dtype != np.dtype(connector.numpy_dtype):  # a tensor stored as bytes
-        return _encoded_tensor(name, connector)
-    return Feature(dtype=_STORED_DTYPES.get(dtype.kind, "bytes"), shape=(None,) if stored.shape else ())
-
-
-# Of a list or a single value: whatever its width, it is stored in 64 bits, or in a float of 32.
-_STORED_DTYPES: dict[str, DType] = {"b": "bool", "i": "int64", "u": "int64", "f": "float32"}
-
-
-def _encoded_tensor(name: str, connector: Any) -> Feature:
-    dtype = np.dtype(connector.numpy_dtype).name
-    is_plain = getattr(connector.to_json_content(), "encoding", None) == "bytes" and connector.shape
-    if not is_plain or None in connector.shape or dtype not in get_args(DType):
-        raise _unsupported(name, connector)
-    return Feature(dtype=dtype, shape=connector.shape)
-
-
-def _unsupported(name: str, connector: Any) -> SpecError:
-    return SpecError(
-        f"feature {name!r} of the TFDS dataset is {' '.join(repr(connector).split())}, which is not read; "
-        "store the dataset with Hugging Face save_to_disk and use kind: huggingface"
-    )

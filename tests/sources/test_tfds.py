@@ -16,7 +16,7 @@ import pytest
 from groupstream import Feature, SourceError, SpecError
 from groupstream.tfrecord import unframe
 from sources import Tfds
-from sources.tfds import _feature_of
+from sources.tfds_features import stored_features
 
 _LABELS = ("even", "odd")
 
@@ -145,10 +145,10 @@ def test_dataset_in_another_file_format_is_refused(folder: Path, tmp_path: Path,
     shutil.copytree(folder, tmp_path / "copy")
     info = tmp_path / "copy/dataset_info.json"
     content = json.loads(info.read_text())
-    content["fileFormat"] = "array_record"
+    content["fileFormat"] = "riegeli"
     info.write_text(json.dumps(content))
-    assert "is no TFRecord file; prepare tiny_for_tests/1.0.0 with file_format=tfrecord" in str(
-        refusal(Tfds(folder=str(tmp_path / "copy")))
+    assert "is neither a TFRecord nor an ArrayRecord file; prepare tiny_for_tests/1.0.0 with file_format=tfrecord" in (
+        str(refusal(Tfds(folder=str(tmp_path / "copy"))))
     )
 
 
@@ -188,7 +188,9 @@ def _connector(kind: str) -> Any:
         "uint64": lambda: f.Scalar(np.uint64),
         "float64": lambda: f.Scalar(np.float64),
         "labelled": lambda: f.LabeledImage(labels=2, shape=(None, None, 1)),
-        "nested": lambda: f.Sequence({"a": f.Text()}),
+        "matrices": lambda: f.Sequence(f.Tensor(shape=(2, 3), dtype=np.int32)),
+        "rows": lambda: f.Tensor(shape=(None, 3), dtype=np.float32),
+        "table": lambda: f.Tensor(shape=(2, 3), dtype=np.str_),
         "matrix": lambda: f.Tensor(shape=(2, 2), dtype=np.float32),
         "zlib": lambda: f.Tensor(shape=(2, 2), dtype=np.float32, encoding="zlib"),
         "doubles": lambda: f.Tensor(shape=(2, 2), dtype=np.float64, encoding="bytes"),
@@ -211,14 +213,17 @@ def _connector(kind: str) -> Any:
         ("uint64", Feature(dtype="int64")),
         ("float64", Feature(dtype="float32")),
         ("labelled", Feature(dtype="bytes", image_format="png")),
+        ("matrix", Feature(dtype="float32", shape=(None, 2))),
+        ("matrices", Feature(dtype="int64", shape=(None, 2, 3))),
+        ("rows", Feature(dtype="float32", shape=(None, 3))),
     ],
 )
 def test_feature_kind_is_described_as_its_values_are_stored(kind: str, feature: Feature) -> None:
-    assert _feature_of("x", _connector(kind)) == feature
+    assert stored_features("x", _connector(kind)) == {"x": feature}
     assert isinstance(feature.arrow_type, pa.DataType)
 
 
-@pytest.mark.parametrize("kind", ["nested", "matrix", "zlib", "doubles", "ragged", "encoded"])
+@pytest.mark.parametrize("kind", ["table", "zlib", "doubles", "ragged", "encoded"])
 def test_feature_kind_that_is_not_read_is_refused_with_a_way_out(kind: str) -> None:
     with pytest.raises(SpecError, match=r"feature 'x' of the TFDS dataset is .*use kind: huggingface"):
-        _feature_of("x", _connector(kind))
+        stored_features("x", _connector(kind))
