@@ -1,0 +1,144 @@
+"""Exactly so many natural ids to one group."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import ConfigDict, Field
+
+from groupstream import SpecError
+from partitioners.keys import key_bytes
+from partitioners.numbered import numbered
+from partitioners.partitioner import CountingPartitioner, ExampleIds
+
+MAX_IDS = 50_000_000
+_PART_IDS = 4_000_000  # so many are gathered before they are merged
+
+
+class ByEqualSilos(CountingPartitioner):
+    """All examples of exactly `ids_per_silo` natural ids, such as users, are a group: ids are dealt at random.
+
+    Each distinct id is counted as a 64-bit hash, which depends on the seed; sorted by it, the ids are in random
+    order, and every silo is an interval of hashes. Of 50 million ids, two have the same hash with a probability of
+    less than 1 in 10,000; both are then in one silo, which has one id more.
+
+    Source: cross-silo partitions, as of Flower's GroupedNaturalIdPartitioner: its modes allow-smaller, allow-bigger,
+    strict and drop-reminder are rest: smaller, rest: bigger, and rest: none with missing: fail and missing: drop.
+    Theirs takes ids in the order in which they come.
+    """
+
+    model_config = ConfigDict(title="Exactly k ids to a silo")
+
+    kind: Literal["equal_silos"] = "equal_silos"
+    missing: Literal["fail", "drop", "group"] = Field(
+        "fail",
+        description="What to do with the examples of ids that fill no silo (with rest: none), and with those that "
+        "have no id: fail the build, drop and count them, or put all of them into one group.",
+    )
+    feature: str = Field(description="The feature that holds the natural id, such as author.")
+    ids_per_silo: int = Field(ge=1, description="How many ids make a group.")
+    rest: Literal["smaller", "bigger", "none"] = Field(
+        "smaller",
+        description="What becomes of the ids that fill no silo: smaller, they are a silo of fewer ids; bigger, they go "
+        "to the other silos; none, they are in no silo, and missing says what follows.",
+    )
+    seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed puts other ids together.")
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """See `Partitioner.reads`."""
+        return frozenset([self.feature])
+
+    def count(self, batch: pa.RecordBatch, ids: ExampleIds) -> np.ndarray:
+        """uint64[num_ids]: the hash of each id of the batch, ascending. See `CountingPartitioner.count`."""
+        words, _ = hashed_ids(batch.column(self.feature), self.feature, self.seed)
+        return np.unique(words)
+
+    def merge(self, counts: Iterable[np.ndarray]) -> np.ndarray:
+        """See `CountingPartitioner.merge`. At most 8 bytes an id, and as much again while it works.
+
+        Raises:
+            SpecError: there are more ids than can be kept.
+        """
+        parts, waiting = [np.empty(0, np.uint64)], 0
+        for part in counts:
+            parts.append(part)
+            waiting += len(part)
+            if waiting > _PART_IDS:
+                parts, waiting = [self._union(parts)], 0
+        return self._union(parts)
+
+    def fit(self, counts: np.ndarray) -> EqualSilosRule:
+        """See `CountingPartitioner.fit`."""
+        whole, over = divmod(len(counts), self.ids_per_silo)
+        if not whole:
+            raise SpecError(
+                f"partitioner: feature {self.feature!r} has {len(counts):,} values, "
+                f"fewer than ids_per_silo: {self.ids_per_silo:,}; give a smaller number"
+            )
+        if over and self.rest == "none" and self.missing == "fail":
+            raise SpecError(
+                f"partitioner: of {len(counts):,} ids, {over:,} fill no silo of {self.ids_per_silo:,}; write missing: "
+                "drop to leave them out, missing: group to make one group of them, or rest: smaller or rest: bigger"
+            )
+        return EqualSilosRule(self.feature, self.seed, counts[self._ends(whole, over) - 1])
+
+    def _ends(self, whole: int, over: int) -> np.ndarray:
+        """int64[num_silos]: how many ids are in each silo and those before it."""
+        sizes = np.full(whole, self.ids_per_silo)
+        if self.rest == "bigger":
+            more, one_more = divmod(over, whole)
+            sizes += more + (np.arange(whole) < one_more)
+        if self.rest == "smaller" and over:
+            sizes = np.append(sizes, over)
+        return np.cumsum(sizes)
+
+    def _union(self, parts: list[np.ndarray]) -> np.ndarray:
+        words = np.unique(np.concatenate(parts))
+        if len(words) > MAX_IDS:
+            raise SpecError(
+                f"partitioner: feature {self.feature!r} has more than {MAX_IDS:,} values, too many to count; "
+                "the partitioner silos deals any number, to silos that are equal on average"
+            )
+        return words
+
+
+@dataclass(frozen=True, eq=False)
+class EqualSilosRule:
+    """Which silo each id is in.
+
+    Attributes:
+        feature: the natural id.
+        seed: of the hashes.
+        last_words: uint64[num_silos], the largest hash in each silo; ascending.
+    """
+
+    feature: str
+    seed: int
+    last_words: np.ndarray
+
+    def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
+        """See `Rule.assign`."""
+        words, codes = hashed_ids(batch.column(self.feature), self.feature, self.seed)
+        silos = np.append(np.searchsorted(self.last_words, words), -1)
+        return numbered(silos[codes], len(self.last_words))
+
+
+def hashed_ids(column: pa.Array, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The hash of each distinct value, and which of them each example has; about 1 us a distinct value.
+
+    Returns:
+        uint64[num_distinct]; int64[num_examples], positions in it, or -1 for a value that is null or empty.
+    """
+    values = key_bytes(column, name)
+    coded = pc.if_else(pc.equal(pc.binary_length(values), 0), None, values).dictionary_encode()
+    key = seed.to_bytes(8, "little", signed=True)
+    digests = [hashlib.blake2b(value, digest_size=8, key=key).digest() for value in coded.dictionary.to_pylist()]
+    words = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    return words, pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
