@@ -41,20 +41,20 @@ def report(name: str, about: str, seconds: Mapping[str, Sequence[float]], limits
     keep(name, lines)
 
 
-def keep(name: str, lines: Sequence[str]) -> None:
+def keep(name: str, lines: Sequence[str], results: Path = RESULTS) -> None:
     """Prints the lines and writes them to `results/<name>.md`."""
     text = "\n".join(lines) + "\n"
     print(text)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.md").write_text(text)
+    results.mkdir(exist_ok=True)
+    (results / f"{name}.md").write_text(text)
 
 
-def machine() -> str:
+def machine(libraries: Sequence[str] = _LIBRARIES) -> str:
     """What it ran on, in one line."""
     import os
 
     versions = []
-    for library in _LIBRARIES:
+    for library in libraries:
         try:
             versions.append(f"{library} {metadata.version(library)}")
         except metadata.PackageNotFoundError:
