@@ -1,21 +1,36 @@
-"""What holds for every partitioner."""
+"""What holds for every partitioner. A new one needs a Case of its own here, and nothing else."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import pickle
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from groupstream import SpecError
-from partitioners import AnyPartitioner, ByFeature, ByUrlDomain, ByUrlHost, ExampleIds, Partitioner
+from partitioners import (
+    AnyPartitioner,
+    ByFeature,
+    ByUrlDomain,
+    ByUrlHost,
+    CountingPartitioner,
+    ExampleIds,
+    Partitioner,
+    Rule,
+)
 
 _URLS = [
     "http://a.example.com/1",
@@ -27,26 +42,40 @@ _URLS = [
     None,
     "http://a.example.com/2",
 ]
+_MANY = 20_000
 
 
 @dataclass(frozen=True)
 class Case:
-    """A partitioner, and values of the feature `key` that it reads; more than one group is among them."""
+    """A partitioner and examples for it; more than one group is among them.
+
+    Attributes:
+        examples: with the features that it reads, and others.
+        keyless: positions of the examples that get no group.
+        shares: of each group, where a draw decides: the share of all examples that it is expected to get.
+    """
 
     partitioner: Partitioner
-    values: pa.Array
+    examples: pa.RecordBatch
+    keyless: frozenset[int] = frozenset()
+    shares: Mapping[bytes, float] | None = None
+
+
+def keys(values: pa.Array, *keyless: int, partitioner: Partitioner | None = None) -> Case:
+    """Examples with one feature; by its value, unless another partitioner is given."""
+    return Case(partitioner or ByFeature(feature="key"), pa.record_batch({"key": values}), frozenset(keyless))
 
 
 CASES = [
-    Case(ByFeature(feature="key"), pa.array(["x", "é", "", None, " ", "x"])),
-    Case(ByFeature(feature="key"), pa.array([b"x", b"\xff\0", b"", None, b"x"])),
-    Case(ByFeature(feature="key"), pa.array([3, -1, None, 0, 3])),
-    Case(ByFeature(feature="key"), pa.array([True, None, False, True])),
-    *(Case(ByFeature(feature="key"), pa.array([3, None, 0], kind)) for kind in (pa.int8(), pa.uint8(), pa.uint32())),
-    Case(ByFeature(feature="key"), pa.array([0.5, None, 2.0], pa.float32())),
-    Case(ByUrlHost(feature="key"), pa.array(_URLS)),
-    Case(ByUrlHost(feature="key"), pa.array([None if url is None else url.encode() for url in _URLS])),
-    Case(ByUrlDomain(feature="key"), pa.array(_URLS)),
+    keys(pa.array(["x", "é", "", None, " ", "x"]), 2, 3),
+    keys(pa.array([b"x", b"\xff\0", b"", None, b"x"]), 2, 3),
+    keys(pa.array([3, -1, None, 0, 3]), 2),
+    keys(pa.array([True, None, False, True]), 1),
+    *(keys(pa.array([3, None, 0], kind), 1) for kind in (pa.int8(), pa.uint8(), pa.uint32())),
+    keys(pa.array([0.5, None, 2.0], pa.float32()), 1),
+    keys(pa.array(_URLS), 4, 5, 6, partitioner=ByUrlHost(feature="key")),
+    keys(pa.array([url and url.encode() for url in _URLS]), 4, 5, 6, partitioner=ByUrlHost(feature="key")),
+    keys(pa.array(_URLS), 4, 5, 6, partitioner=ByUrlDomain(feature="key")),
 ]
 
 
@@ -55,74 +84,219 @@ def test_cases_cover_every_partitioner() -> None:
     assert {type(case.partitioner) for case in CASES} == set(members)
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{type(case.partitioner).__name__}-{case.values.type}")
-def case(request: pytest.FixtureRequest) -> Case:
-    return request.param  # type: ignore[no-any-return]
+def of(cases: list[Case]) -> pytest.MarkDecorator:
+    """A test of these cases."""
+    return pytest.mark.parametrize("case", cases, ids=lambda case: f"{case.partitioner.kind}-{len(case.examples)}")
 
 
-def _assign(partitioner: Partitioner, values: pa.Array, first_row: int = 0, **others: Any) -> pa.Array:
-    batch = pa.record_batch({**others, "key": values})
-    return partitioner.assign(batch, ExampleIds(0, np.arange(first_row, first_row + len(values))))
+COUNTING = [case for case in CASES if isinstance(case.partitioner, CountingPartitioner)]
+RULES = [case for case in CASES if case not in COUNTING]
+SEEDED = [case for case in CASES if "seed" in type(case.partitioner).model_fields]
+KEYED = [case for case in CASES if "example_key" in type(case.partitioner).model_fields]
 
 
+class Part(NamedTuple):
+    """A batch as the pipeline gives it."""
+
+    examples: pa.RecordBatch
+    ids: ExampleIds
+
+
+def parts_of(case: Case, num_pieces: int = 3) -> list[Part]:
+    """The examples of a case as batches of several pieces. Before the first of each batch, an example was dropped."""
+    size = max(1, len(case.examples) // (2 * num_pieces))
+    starts = range(0, len(case.examples), size)
+    return [
+        Part(batch, ExampleIds(i % num_pieces, np.arange(len(batch)) + (i * 2 * size + 1), i * 2 * size))
+        for i, batch in enumerate(case.examples.slice(start, size) for start in starts)
+    ]
+
+
+def rule_of(partitioner: Partitioner, parts: list[Part]) -> Rule:
+    """The partitioner itself, or what it makes of its counts of the parts."""
+    if isinstance(partitioner, CountingPartitioner):
+        return partitioner.fit(partitioner.merge([partitioner.count(*part) for part in parts]))
+    return partitioner  # type: ignore[return-value]
+
+
+def assign(partitioner: Partitioner, parts: list[Part], rule: Rule | None = None) -> list[bytes | None]:
+    """The group of each example, in the order of the parts."""
+    rule = rule or rule_of(partitioner, parts)
+    return [group for part in parts for group in rule.assign(*part).to_pylist()]
+
+
+def with_fields(partitioner: Partitioner, **fields: Any) -> Partitioner:
+    """Another one with other values."""
+    return type(partitioner).model_validate({**partitioner.model_dump(), **fields})
+
+
+@of(CASES)
 def test_ids_are_binary_one_an_example(case: Case) -> None:
-    ids = _assign(case.partitioner, case.values)
-    ids.validate(full=True)
-    assert ids.type == pa.binary()
-    assert len(ids) == len(case.values)
-    assert len(set(ids.to_pylist()) - {None, b""}) > 1
+    rule = rule_of(case.partitioner, parts := parts_of(case))
+    found: set[bytes] = set()
+    for part in parts:
+        ids = rule.assign(*part)
+        ids.validate(full=True)
+        assert ids.type == pa.binary()
+        assert len(ids) == len(part.examples)
+        found |= set(ids.to_pylist()) - {None, b""}
+    assert len(found) > 1
 
 
+@of(CASES)
+def test_examples_have_a_group_unless_their_key_is_missing(case: Case) -> None:
+    ids = assign(case.partitioner, parts_of(case))
+    assert {i for i, group in enumerate(ids) if not group} == case.keyless
+
+
+@of(CASES)
 def test_assigning_twice_gives_the_same(case: Case) -> None:
-    assert _assign(case.partitioner, case.values) == _assign(case.partitioner, case.values)
+    assert assign(case.partitioner, parts_of(case)) == assign(case.partitioner, parts_of(case))
 
 
+@of(CASES)
+def test_ids_do_not_depend_on_the_order_of_pieces(case: Case) -> None:
+    parts = parts_of(case)
+    whole = assign(case.partitioner, parts)
+    order = np.random.default_rng(0).permutation(len(parts))
+    rule = rule_of(case.partitioner, [parts[i] for i in order])
+    assert assign(case.partitioner, parts, rule) == whole
+
+
+@of(COUNTING)
+def test_counts_are_merged_in_any_way(case: Case) -> None:
+    partitioner, parts = case.partitioner, parts_of(case)
+    assert isinstance(partitioner, CountingPartitioner)
+    counts = [pickle.loads(pickle.dumps(partitioner.count(*part))) for part in parts]
+    some, others = partitioner.merge(counts[2:]), partitioner.merge(counts[:2])
+    merged = partitioner.merge([partitioner.merge([]), some, partitioner.merge([]), others])
+    rule = partitioner.fit(pickle.loads(pickle.dumps(merged)))
+    assert assign(partitioner, parts, rule) == assign(partitioner, parts)
+
+
+@of(RULES)
 def test_ids_do_not_depend_on_where_batches_end(case: Case) -> None:
-    whole = _assign(case.partitioner, case.values).to_pylist()
-    for size in (1, 2, 3):
-        parts = [
-            _assign(case.partitioner, case.values.slice(start, size), start).to_pylist()
-            for start in range(0, len(case.values), size)
-        ]
-        assert [group for part in parts for group in part] == whole
+    """Of rules; both passes of a partitioner that counts see the same batches."""
+    total = len(case.examples)
+    whole = assign(case.partitioner, _cut(case, total))
+    for size in (total // 3 + 1, total // 7 + 1, *range(1, 4 if total < 100 else 1)):
+        assert assign(case.partitioner, _cut(case, size)) == whole
 
 
+def _cut(case: Case, size: int) -> list[Part]:
+    """All examples as one piece, in batches of a size."""
+    starts = range(0, len(case.examples), size)
+    batches = ((case.examples.slice(start, size), start) for start in starts)
+    return [Part(batch, ExampleIds(0, np.arange(start, start + len(batch)), start)) for batch, start in batches]
+
+
+@of(RULES)
 def test_ids_do_not_depend_on_the_order_of_examples(case: Case) -> None:
-    order = np.random.default_rng(0).permutation(len(case.values))
-    batch = pa.record_batch({"key": case.values.take(order)})
-    shuffled = case.partitioner.assign(batch, ExampleIds(0, order))
-    assert shuffled == _assign(case.partitioner, case.values).take(order)
+    order = np.random.default_rng(0).permutation(len(case.examples))
+    whole = assign(case.partitioner, [Part(case.examples, ExampleIds(0, np.arange(len(order))))])
+    shuffled = assign(case.partitioner, [Part(case.examples.take(order), ExampleIds(0, order))])
+    assert shuffled == [whole[i] for i in order]
 
 
-def test_null_and_empty_keys_give_no_group(case: Case) -> None:
-    empty = pc.fill_null(pc.equal(pc.binary_length(case.values.cast(pa.string())), 0), True) if _is_text(case) else None
-    keyless = case.values.is_null() if empty is None else empty
-    ids = _assign(case.partitioner, case.values).filter(keyless)
-    assert len(ids) > 0
-    assert set(ids.to_pylist()) <= {None, b""}
-
-
-def _is_text(case: Case) -> bool:
-    return pa.types.is_string(case.values.type)
-
-
+@of(CASES)
 def test_only_what_it_reads_is_looked_at(case: Case) -> None:
-    assert case.partitioner.reads == {"key"}
-    others = {"a": pa.nulls(len(case.values)), "url": pa.array(range(len(case.values)))}
-    assert _assign(case.partitioner, case.values, **others) == _assign(case.partitioner, case.values)
+    reads = sorted(case.partitioner.reads)
+    parts = parts_of(case)
+    bare, more = (
+        [Part(change(part.examples), part.ids) for part in parts]
+        for change in (
+            lambda examples: examples.select(reads) if reads else _without_columns(len(examples)),
+            lambda examples: pa.record_batch(
+                {"aa": pa.nulls(len(examples)), **{name: examples[name] for name in reads}, "zz": range(len(examples))}
+            ),
+        )
+    )
+    assert assign(case.partitioner, bare) == assign(case.partitioner, more) == assign(case.partitioner, parts)
 
 
-def test_empty_batch_gives_no_ids(case: Case) -> None:
-    assert _assign(case.partitioner, case.values.slice(0, 0)) == pa.array([], pa.binary())
-    assert _assign(case.partitioner, case.values.slice(2, 0)) == pa.array([], pa.binary())
+def _without_columns(num_rows: int) -> pa.RecordBatch:
+    return pa.RecordBatch.from_struct_array(pa.array([{}] * num_rows, pa.struct([])))
 
 
-def test_partitioner_survives_pickling_and_json(case: Case) -> None:
-    expected = _assign(case.partitioner, case.values)
+@of(CASES)
+def test_empty_batches_change_nothing(case: Case) -> None:
+    parts = parts_of(case)
+    empty = [Part(case.examples.slice(at, 0), ExampleIds(9, np.arange(0), at)) for at in (0, 2)]
+    rule = rule_of(case.partitioner, [empty[0], *parts, empty[1]])
+    for part in empty:
+        assert rule.assign(*part) == pa.array([], pa.binary())
+    assert assign(case.partitioner, parts, rule) == assign(case.partitioner, parts)
+
+
+@of(CASES)
+def test_partitioner_and_rule_survive_pickling_and_json(case: Case) -> None:
+    parts = parts_of(case)
+    expected = assign(case.partitioner, parts)
     pickled = pickle.loads(pickle.dumps(case.partitioner))
     assert pickled == case.partitioner
-    assert _assign(pickled, case.values) == expected
+    assert assign(pickled, parts) == expected
+    assert assign(pickled, parts, pickle.loads(pickle.dumps(rule_of(case.partitioner, parts)))) == expected
     assert TypeAdapter(AnyPartitioner).validate_json(case.partitioner.model_dump_json()) == case.partitioner
+
+
+@of(SEEDED)
+def test_another_seed_gives_another_partition(case: Case) -> None:
+    parts = parts_of(case)
+    assert assign(with_fields(case.partitioner, seed=1), parts) != assign(case.partitioner, parts)
+    assert assign(with_fields(case.partitioner, seed=-(2**63)), parts) != assign(case.partitioner, parts)
+
+
+@of(CASES)
+def test_no_generator_of_the_process_is_drawn_from(case: Case) -> None:
+    python, numpy = random.getstate(), pickle.dumps(np.random.get_state())
+    assign(case.partitioner, parts_of(case))
+    assert random.getstate() == python
+    assert pickle.dumps(np.random.get_state()) == numpy
+
+
+@of([case for case in CASES if case.shares is not None])
+def test_shares_are_those_of_the_distribution(case: Case) -> None:
+    """Each within 4 standard deviations of a draw with replacement."""
+    assert case.shares is not None
+    assert sum(case.shares.values()) == pytest.approx(1)
+    ids = Counter(assign(case.partitioner, parts_of(case)))
+    del ids[None]
+    total = ids.total()
+    assert set(ids) <= set(case.shares)
+    for group, share in case.shares.items():
+        assert abs(ids[group] - share * total) <= 4 * np.sqrt(total * share * (1 - share)) + 1e-9, group
+
+
+@of(KEYED)
+def test_draws_that_follow_a_key_do_not_depend_on_places(case: Case) -> None:
+    names = pa.array([f"example {i}" for i in range(len(case.examples))])
+    named = Case(with_fields(case.partitioner, example_key="name"), case.examples.append_column("name", names))
+    order = np.random.default_rng(0).permutation(len(names))
+    shuffled = Case(named.partitioner, named.examples.take(order))
+    whole = assign(named.partitioner, parts_of(named))
+    assert assign(shuffled.partitioner, parts_of(shuffled, 2)) == [whole[i] for i in order]
+    assert len(set(whole) - {None}) > 1
+    other = with_fields(named.partitioner, seed=1)
+    assert assign(other, parts_of(named)) != whole
+
+
+def digest() -> str:
+    """Of the groups of all examples of all cases."""
+    groups = [assign(case.partitioner, parts_of(case)) for case in CASES]
+    return hashlib.sha256(repr(groups).encode()).hexdigest()
+
+
+def test_another_process_gives_the_same() -> None:
+    """With other hashes of str and bytes than here."""
+    code = f"import runpy; print(runpy.run_path({__file__!r})['digest']())"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == digest()
 
 
 @pytest.mark.parametrize("make", [ByFeature, ByUrlHost, ByUrlDomain])
@@ -132,22 +306,24 @@ def test_partitioner_survives_pickling_and_json(case: Case) -> None:
     ids=lambda values: str(values.type),
 )
 def test_lists_and_nested_values_are_no_keys(make: Any, values: pa.Array) -> None:
+    case = keys(values, partitioner=make(feature="key"))
     with pytest.raises(
         SpecError, match=r"partitioner: feature 'key' is .*, which is no key; name one of single values"
     ):
-        _assign(make(feature="key"), values)
+        assign(case.partitioner, parts_of(case))
 
 
 def test_tensors_are_no_keys() -> None:
     storage = pa.array([[1, 2]], pa.list_(pa.uint8(), 2))
-    values = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (2,)), storage)
+    case = keys(pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (2,)), storage))
     with pytest.raises(SpecError, match="which is no key"):
-        _assign(ByFeature(feature="key"), values)
+        assign(case.partitioner, parts_of(case))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text() | st.none() | st.binary().map(lambda b: f"http://{b.decode('latin-1')}/")))
 def test_any_text_gives_an_id_that_is_null_or_not_empty(values: list[str | None]) -> None:
     for partitioner in (ByUrlHost(feature="key"), ByUrlDomain(feature="key")):
-        ids = _assign(partitioner, pa.array(values, pa.string())).to_pylist()
+        case = keys(pa.array(values, pa.string()), partitioner=partitioner)
+        ids = assign(partitioner, parts_of(case))
         assert all(group is None or (group and b" " not in group) for group in ids)
