@@ -8,7 +8,7 @@ from flows.result import BuildResult
 from groupstream.manifest import Manifest
 from groupstream.refs import default_root
 from groupstream.stores import open_store
-from pipelines.staging import folder_of, staging_area
+from pipelines.staging import staging_for
 from registry import default_registry_url
 from specs import Spec
 from tasks.artifacts import show_version
@@ -28,7 +28,7 @@ def build_dataset(spec: Spec) -> BuildResult:
     """Builds a dataset as its spec says, or finds that this version exists."""
     stages = Stages()
     store = open_store(spec.publish.root or default_root())
-    with staging_area(folder_of(store)) as staging:  # first, so that a root that cannot be written is refused at once
+    with staging_for(store, spec.runner.staging) as staging:  # first: a root that cannot be written is refused at once
         with stages("Locate"):
             plan = locate(spec)
         with recorded_run(plan, default_registry_url(store.root), stages) as run:
@@ -41,7 +41,7 @@ def build_dataset(spec: Spec) -> BuildResult:
                 checks = validate(plan, partitioned)
             with stages("Draw the card"):
                 number = claim(plan, store, run.claim())
-                version = describe(plan, partitioned, checks, number)
+                version = describe(plan, partitioned, checks, number, store)
             folder = f"{spec.name}/{number}"
             location = f"{store.root}/{folder}"
             run.reserved(version.manifest, location)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from groupstream.features import Features
 from partitioners import ExampleIds, Partitioner, Rule
+from partitioners.splits import Splits
 from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Place, Tally
 from sources import Piece, Source
 from validation import ExampleCheck
@@ -30,6 +31,7 @@ class Batch:
         columns: their features, or those that are looked at where there are records.
         records: the serialised examples, where the source has them.
         group_ids: binary[num_examples], once they are assigned.
+        splits: int64[num_examples], which split of the spec each is in, once they are assigned; None for the only one.
         tally: counts of the examples that the batch began with.
     """
 
@@ -40,6 +42,7 @@ class Batch:
     records: pa.LargeBinaryArray | None
     group_ids: Any  # a pyarrow.Array, or None
     tally: Tally
+    splits: np.ndarray | None = None
 
     @property
     def ids(self) -> ExampleIds:
@@ -63,6 +66,7 @@ class Batch:
             columns=self.columns.filter(kept),
             records=None if self.records is None else self.records.filter(kept),
             group_ids=None if self.group_ids is None else self.group_ids.filter(kept),
+            splits=None if self.splits is None else self.splits[mask],
             tally=self.tally.with_dropped(reason, offenders, int((~mask).sum())),
         )
 
@@ -103,3 +107,8 @@ def assign_groups(partitioner: Partitioner, rule: Rule, batch: Batch) -> Batch:
         group_ids = pc.if_else(has_group, group_ids, partitioner.missing_group.encode())
         return replace(batch, group_ids=group_ids)
     return replace(batch, group_ids=group_ids).keep(has_group.to_numpy(zero_copy_only=False), NO_GROUP)
+
+
+def assign_splits(splits: Splits | None, batch: Batch) -> Batch:
+    """Gives each example its split, where the spec asks for several."""
+    return batch if splits is None else replace(batch, splits=splits.assign(batch.group_ids, batch.ids))

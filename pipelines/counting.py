@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from partitioners import CountingPartitioner, Partitioner, Rule, RulePartitioner
 from pipelines.batches import Batch
@@ -13,12 +14,17 @@ def needs_counts(partitioner: Partitioner) -> bool:
     return isinstance(partitioner, CountingPartitioner)
 
 
-def count_batches(partitioner: CountingPartitioner, batches: Iterable[Batch]) -> object:
-    """What the partitioner must know of these batches, which were checked and have no groups yet."""
-    return partitioner.merge(partitioner.count(batch.columns, batch.ids) for batch in batches)
+def count_batch(partitioner: CountingPartitioner, batch: Batch) -> Any:
+    """What the partitioner must know of a batch, which was checked and has no groups yet."""
+    return partitioner.count(batch.columns, batch.ids)
 
 
-def rule_of(partitioner: Partitioner, counts: object = None) -> Rule:
+def count_batches(partitioner: CountingPartitioner, batches: Iterable[Batch]) -> Any:
+    """The same of several batches."""
+    return partitioner.merge(count_batch(partitioner, batch) for batch in batches)
+
+
+def rule_of(partitioner: Partitioner, counts: Any = None) -> Rule:
     """The rule of a partitioner; `counts` are of all examples, where it needs them."""
     if isinstance(partitioner, CountingPartitioner):
         return partitioner.fit(counts)

@@ -8,30 +8,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO
 
 import google_crc32c
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from groupstream import CorruptError
-from groupstream.binary import binary_array, data_of
-from groupstream.group_order import HASH_BYTES, shard_bounds
-from groupstream.group_table import SCHEMA
-from pipelines.runs import INDEX_SCHEMA, Run
+from groupstream.binary import binary_array, data_of, integers
+from pipelines.group_parts import GroupPartWriter
+from pipelines.memory import MemoryBudget
+from pipelines.run_file import Run
+from pipelines.segments import segments_of_shard
+from pipelines.staging import StagingArea
 
-CHUNK_BYTES = 64 << 20
+_SHARD_BYTES = 256 << 20
+_LARGEST_SHARD_BYTES = 2 << 30
+_MANY_SHARDS = 1024
+_CONNECTIONS = 16  # to a bucket, where what a read costs is waiting
 
 
 @dataclass(frozen=True)
 class MergedShard:
-    """A finished shard, and its part of the group table."""
+    """A finished shard, and its part of the group table and the label table: objects of the staging area."""
 
+    split: str
     shard_index: int
     path: str
     group_table_path: str
+    label_table_path: str
     size_bytes: int
     crc32c: str
     sha256: str
@@ -39,50 +45,52 @@ class MergedShard:
     num_examples: int
 
 
-def num_shards_for(runs: Sequence[Run], shard_bytes: int) -> int:
-    """How many shards the examples of the runs make. It depends on the examples, not on how they fell into runs."""
-    return max(1, round(sum(run.size_bytes for run in runs) / shard_bytes))
+def shard_name(split: str, shard_index: int) -> str:
+    """The path of a shard in the staging area, less what follows the dot."""
+    return f"shards/{split}-{shard_index:05d}"
+
+
+def num_shards_for(runs: Sequence[Run], shard_bytes: int | None) -> int:
+    """How many shards the examples of the runs make. It depends on the examples, not on how they fell into runs.
+
+    Args:
+        runs: of one split.
+        shard_bytes: about how large a shard should be; None: 256 MiB, more for a split of more than 256 GiB, 2 GiB
+            at most.
+    """
+    size = sum(run.size_bytes for run in runs)
+    wanted = shard_bytes or min(max(_SHARD_BYTES, size // _MANY_SHARDS), _LARGEST_SHARD_BYTES)
+    return max(1, round(size / wanted))
 
 
 def merge_shard(
-    folder: Path, runs: Sequence[Run], shard_index: int, num_shards: int, chunk_bytes: int = CHUNK_BYTES
+    staging: StagingArea, runs: Sequence[Run], split: str, shard_index: int, num_shards: int, budget: MemoryBudget
 ) -> MergedShard:
-    """Writes one shard and its part of the group table.
+    """Writes one shard and its parts of the tables.
 
     Args:
-        folder: where to; the names say which shard it is.
-        runs: all runs of the build.
-        chunk_bytes: how much is held in memory at once, but for one segment's worth of copying.
+        staging: where the runs are, and where the shard goes.
+        runs: all runs of the build; those of the split are taken.
+        budget: how much is held in memory at once.
     """
-    paths = [run.path for run in runs if run.path is not None]
-    segments = _read_segments(paths, shard_index, num_shards)
-    path = folder / f"shard-{shard_index:05d}.tfrecord"
-    with open(path, "wb") as file:
-        writer = _ChecksumWriter(file)
-        for start, end in _chunks(segments["length_bytes"].to_numpy(), chunk_bytes):
-            for block in _chunk_blocks(paths, segments.slice(start, end - start), chunk_bytes):
-                writer.write(block)
-    groups = _group_rows(segments, shard_index)
-    table_path = folder / f"shard-{shard_index:05d}.groups.parquet"
-    pq.write_table(groups, table_path)
-    num_examples = int(groups["num_examples"].to_numpy().sum())
-    return MergedShard(shard_index, str(path), str(table_path), *writer.summary(), len(groups), num_examples)
-
-
-def _read_segments(paths: Sequence[str], shard_index: int, num_shards: int) -> pa.Table:
-    """The segments of the shard in their final order, with the position of their run in `paths`."""
-    bounds = shard_bounds(num_shards)
-    parts = []
-    for run_index, path in enumerate(paths):
-        index = pa.ipc.open_file(pa.memory_map(f"{path}.index")).read_all()
-        low = np.searchsorted(index["hash_first"], bounds[shard_index - 1]) if shard_index else 0
-        high = np.searchsorted(index["hash_first"], bounds[shard_index]) if shard_index < num_shards - 1 else len(index)
-        part = index.slice(low, high - low)
-        parts.append(part.append_column("run", pa.array(np.full(len(part), run_index, np.int32))))
-    empty = INDEX_SCHEMA.append(pa.field("run", pa.int32())).empty_table()
-    segments = pa.concat_tables([empty, *parts]).combine_chunks()
-    order = ["group_hash", "piece_index", "first_row"]
-    return segments.sort_by([(name, "ascending") for name in order]).combine_chunks()
+    runs = [run for run in runs if run.split == split and run.path is not None]
+    name = shard_name(split, shard_index)
+    paths = f"{name}.tfrecord", f"{name}.groups.parquet", f"{name}.labels.parquet"
+    with (
+        staging.writing(paths[0]) as shard_file,
+        staging.writing(paths[1]) as group_file,
+        staging.writing(paths[2]) as label_file,
+        open(shard_file, "wb") as opened,
+        GroupPartWriter(group_file, label_file, shard_index) as groups,
+        _Reader(staging, runs) as reader,
+    ):
+        writer = _ChecksumWriter(opened)
+        for segments in segments_of_shard(staging, runs, shard_index, num_shards, budget.segments):
+            groups.add(segments)
+            for start, end in _chunks(segments["length_bytes"].to_numpy(), budget.chunk_bytes):
+                for block in reader.blocks(segments.slice(start, end - start), budget.chunk_bytes):
+                    writer.write(block)
+    return MergedShard(split, shard_index, *paths, *writer.summary(), groups.num_groups, groups.num_examples)
 
 
 def _chunks(lengths: np.ndarray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
@@ -96,82 +104,74 @@ def _chunks(lengths: np.ndarray, chunk_bytes: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _chunk_blocks(paths: Sequence[str], segments: pa.Table, chunk_bytes: int) -> Iterator[pa.Buffer | bytes]:
-    """The bytes of consecutive segments, in order."""
-    runs, offsets, lengths = (segments[name].to_numpy() for name in ("run", "offset_bytes", "length_bytes"))
-    if len(segments) == 1:
-        yield from _range_blocks(paths[runs[0]], int(offsets[0]), int(lengths[0]), chunk_bytes)
-        return
-    by_run = np.argsort(runs, kind="stable")
-    parts = []
-    for run_index in np.unique(runs):
-        mine = by_run[runs[by_run] == run_index]
-        data = b"".join(_range_blocks(paths[run_index], int(offsets[mine[0]]), int(lengths[mine].sum()), chunk_bytes))
-        parts.append(binary_array(data, lengths[mine]))
-    place = np.empty(len(by_run), np.int64)
-    place[by_run] = np.arange(len(by_run))
-    yield data_of(pa.concat_arrays(parts).take(pa.array(place)))
+class _Reader:
+    """Reads records of runs: one range after the other from a disk, many at once from a bucket."""
 
+    def __init__(self, staging: StagingArea, runs: Sequence[Run]) -> None:
+        self._staging = staging
+        self._paths = [str(run.path) for run in runs]
+        self._threads = ThreadPoolExecutor(1 if staging.folder else _CONNECTIONS, "groupstream-merge")
 
-def _range_blocks(path: str, offset: int, length: int, block_bytes: int) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        file.seek(offset)
-        while length > 0:
-            block = file.read(min(length, block_bytes))
-            if not block:
-                raise CorruptError(f"the run {path} is cut short; run the build again")
-            length -= len(block)
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    def blocks(self, segments: pa.Table, block_bytes: int) -> Iterator[pa.Buffer | np.ndarray]:
+        """The bytes of consecutive segments, in order."""
+        runs, offsets, lengths = (segments[name].to_numpy() for name in ("run", "offset_bytes", "length_bytes"))
+        if len(segments) == 1:
+            yield from self._range_blocks(int(runs[0]), int(offsets[0]), int(lengths[0]), block_bytes)
+            return
+        by_run = np.argsort(runs, kind="stable")
+        data = self._read_ranges(runs[by_run], offsets[by_run], lengths[by_run])
+        if len(segments) == np.count_nonzero(by_run == np.arange(len(by_run))):  # of one run, or in their order
+            yield data
+            return
+        place = np.empty(len(by_run), np.int64)
+        place[by_run] = np.arange(len(by_run))
+        yield data_of(binary_array(data, lengths[by_run]).take(integers(place)))
+
+    def _read_ranges(self, runs: np.ndarray, offsets: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The bytes of segments that stand run by run; those of a run are one range."""
+        ends = np.cumsum(lengths)
+        data = np.empty(int(ends[-1]), np.uint8)
+        first = np.flatnonzero(np.concatenate([[True], runs[1:] != runs[:-1]])).tolist()
+        reads = []
+        for start, stop in zip(first, [*first[1:], len(runs)], strict=True):
+            buffer = data[int(ends[start] - lengths[start]) : int(ends[stop - 1])]
+            reads.append((self._paths[runs[start]], int(offsets[start]), buffer))
+        if self._staging.folder:
+            for read in reads:
+                self._staging.read_into(*read)
+        else:
+            list(self._threads.map(lambda read: self._staging.read_into(*read), reads))
+        return data
+
+    def _range_blocks(self, run: int, offset: int, length: int, block_bytes: int) -> Iterator[np.ndarray]:
+        for start in range(0, length, block_bytes):
+            block = np.empty(min(block_bytes, length - start), np.uint8)
+            self._staging.read_into(self._paths[run], offset + start, block)
             yield block
-
-
-def _group_rows(segments: pa.Table, shard_index: int) -> pa.Table:
-    """The group table of the shard."""
-    if not len(segments):
-        return SCHEMA.empty_table()
-    hashes = np.frombuffer(b"".join(segments["group_hash"].to_pylist()), f"V{HASH_BYTES}")
-    first = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
-    _refuse_collisions(segments["group_id"].combine_chunks(), first)
-    sums = {
-        name: np.add.reduceat(segments[name].to_numpy(), first)
-        for name in ("length_bytes", "num_examples", "num_bytes", "num_words")
-    }
-    heads = segments.take(pa.array(first))
-    return pa.table(
-        {
-            "group_id": heads["group_id"],
-            "group_hash": heads["group_hash"],
-            "shard_index": np.full(len(first), shard_index, np.int32),
-            "offset_bytes": np.cumsum(sums["length_bytes"]) - sums["length_bytes"],
-            **sums,
-        },
-        schema=SCHEMA,
-    )
-
-
-def _refuse_collisions(group_ids: pa.Array, first: np.ndarray) -> None:
-    """Two groups with one 128-bit hash would be mixed. It will not happen; if it does, nothing is lost."""
-    head = np.repeat(first, np.diff(np.append(first, len(group_ids))))
-    same = pa.compute.equal(group_ids, group_ids.take(pa.array(head)))
-    if not pa.compute.all(same).as_py():
-        wrong = group_ids.filter(pa.compute.invert(same))[0].as_py()
-        raise CorruptError(f"group {wrong!r} has the same hash as another group; set another seed in the spec")
 
 
 class _ChecksumWriter:
     """Writes to a file and keeps its size and checksums."""
 
-    def __init__(self, file: object) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._crc = google_crc32c.Checksum()
+        self._crc = 0
         self._sha = hashlib.sha256()
         self._size = 0
 
-    def write(self, block: pa.Buffer | bytes) -> None:
-        self._file.write(block)  # type: ignore[attr-defined]
-        self._crc.update(bytes(block))
-        self._sha.update(block)
-        self._size += len(block)
+    def write(self, block: pa.Buffer | np.ndarray) -> None:
+        data = np.frombuffer(block, np.uint8)
+        self._file.write(data.data)
+        self._crc = google_crc32c.extend(self._crc, data)
+        self._sha.update(data.data)
+        self._size += len(data)
 
     def summary(self) -> tuple[int, str, str]:
         """Size, CRC32C and SHA-256."""
-        return self._size, self._crc.digest().hex(), self._sha.hexdigest()
+        return self._size, f"{self._crc:08x}", self._sha.hexdigest()

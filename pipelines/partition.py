@@ -2,58 +2,113 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groupstream import CheckError, CorruptError, ExampleError, Feature
-from groupstream.group_table import write_group_table
+from groupstream.binary import integers
+from groupstream.group_table import LABEL_SCHEMA, ROW_GROUP_ROWS, write_group_table
 from groupstream.manifest import Counts
+from partitioners import CountingPartitioner
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
-from pipelines.results import read_merged_shards, read_tally
+from pipelines.results import fit_rule, read_merged_shards, read_outcome
 from pipelines.runner import run_pipeline
-from pipelines.staging import StagingArea
+from pipelines.staging import StagingArea, refuse_full_disk
 from pipelines.tally import CHECK_PREFIX, NO_GROUP, Tally
+from pipelines.transforms import CountExamples, PartitionExamples
+
+_COPIES = 2  # of the source, that the staging area holds at once: runs and shards
+
+
+@dataclass(frozen=True)
+class PartitionedSplit:
+    """The finished files of a split.
+
+    Attributes:
+        shards: in the staging area.
+        group_table: a file of this machine.
+        label_table: another; None where the spec counts no labels.
+    """
+
+    shards: list[MergedShard]
+    group_table: Path
+    label_table: Path | None
 
 
 @dataclass(frozen=True)
 class Partitioned:
-    """The finished files of a split, in the staging area.
+    """What a pipeline made, in its staging area.
 
     Attributes:
         features: of the plan; those that some example lacks are optional.
     """
 
-    shards: list[MergedShard]
-    group_table: Path
+    staging: StagingArea
+    splits: dict[str, PartitionedSplit]
     counts: Counts
     features: dict[str, Feature]
 
 
 def partition(plan: Plan, staging: StagingArea) -> Partitioned:
-    """Reads, checks, assigns, spills and merges.
+    """Reads, checks, assigns, spills and merges; where the partitioner must count first, reads and counts before.
 
     Raises:
         ExampleError: examples without a group, or values that do not fit their features.
         CheckError: more examples break a check than the spec tolerates.
         SourceError: the source cannot be read.
+        PublishError: the staging area has no room.
     """
-    run_pipeline(plan, staging)
-    tally = read_tally(staging)
+    refuse_full_disk(staging, _COPIES * plan.source.get("num_bytes", 0))
+    partitioner = plan.spec.partitioner
+    if isinstance(partitioner, CountingPartitioner):
+        run_pipeline(plan, staging, CountExamples(plan, staging, partitioner))
+        fit_rule(partitioner, staging)
+    run_pipeline(plan, staging, PartitionExamples(plan, staging))
+    tally, num_shards = read_outcome(staging)
     _refuse_dropped(plan, tally)
-    shards = read_merged_shards(staging)
-    counts = _reconcile(tally, shards)
-    shutil.rmtree(staging.runs)
-    table = staging.folder / "groups.parquet"
-    write_group_table(table, (pq.read_table(shard.group_table_path) for shard in shards))
+    shards = {split: read_merged_shards(staging, split, number) for split, number in num_shards.items()}
+    counts = _reconcile(tally, [shard for merged in shards.values() for shard in merged])
+    staging.remove("runs")
     features = {
         name: feature.model_copy(update={"optional": feature.optional or tally.nulls[name] > 0})
         for name, feature in plan.features.items()
     }
-    return Partitioned(shards, table, counts, features)
+    splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
+    return Partitioned(staging, splits, counts, features)
+
+
+def _joined(plan: Plan, staging: StagingArea, split: str, shards: list[MergedShard]) -> PartitionedSplit:
+    """The tables of a split out of those of its shards."""
+    group_table = staging.scratch / f"{split}.groups.parquet"
+    write_group_table(group_table, (t for s in shards for t in _parts(staging, s.group_table_path)))
+    label_table = None
+    if plan.label_feature is not None:
+        label_table = staging.scratch / f"{split}.labels.parquet"
+        write_group_table(label_table, _label_parts(staging, shards), LABEL_SCHEMA)
+    return PartitionedSplit(shards, group_table, label_table)
+
+
+def _parts(staging: StagingArea, path: str) -> Iterator[pa.Table]:
+    """A table of the staging area, some rows at a time."""
+    local = staging.local_path(path)
+    file = pq.ParquetFile(local or pa.BufferReader(staging.read(path)), pre_buffer=False)
+    for batch in file.iter_batches(ROW_GROUP_ROWS):
+        yield pa.Table.from_batches([batch])
+
+
+def _label_parts(staging: StagingArea, shards: list[MergedShard]) -> Iterator[pa.Table]:
+    """The label tables of the shards; their groups are numbered on."""
+    before = np.cumsum([0, *(shard.num_groups for shard in shards)])
+    for shard, first in zip(shards, before.tolist(), strict=False):
+        for part in _parts(staging, shard.label_table_path):
+            rows = integers(part["group_row"].to_numpy() + first)
+            yield part.set_column(0, LABEL_SCHEMA.field("group_row"), rows)
 
 
 def _refuse_dropped(plan: Plan, tally: Tally) -> None:

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from groupstream import SpecError
-from groupstream.features import Features
+from groupstream.features import Feature, Features
 from groupstream.manifest import FORMAT_VERSION, canonical_json
+from partitioners.splits import ONLY_SPLIT
+from pipelines.memory import MemoryBudget, share_memory
 from sources import Piece
 from sources.selection import hint
 from specs import Spec
 from validation.examples import refuse_impossible_checks
 
 # Raised by one whenever the same spec and source come to give other bytes.
-BUILD_REVISION = 1
+BUILD_REVISION = 2
 
 
 @dataclass(frozen=True)
@@ -25,22 +27,32 @@ class Plan:
     Attributes:
         features: the features of every example.
         text_features: those whose words are counted.
+        label_feature: whose values are counted for each group, if any.
         pieces: of the source.
         source: the identity of the source.
         digest: identifies the result: the same digest, the same version.
+        budget: what each worker may hold in memory.
     """
 
     spec: Spec
     features: Features
     text_features: frozenset[str]
+    label_feature: str | None
     pieces: list[Piece]
     source: dict[str, Any]
     digest: str
+    budget: MemoryBudget
 
     @property
     def needed(self) -> frozenset[str]:
         """The features that the build looks at."""
-        return self.spec.partitioner.reads | self.text_features | frozenset(self.spec.checks.examples)
+        label = frozenset([self.label_feature] if self.label_feature else [])
+        return self.spec.partitioner.reads | self.text_features | label | frozenset(self.spec.checks.examples)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits of the version."""
+        return self.spec.splits.names if self.spec.splits else (ONLY_SPLIT,)
 
 
 def make_plan(spec: Spec) -> Plan:
@@ -55,16 +67,40 @@ def make_plan(spec: Spec) -> Plan:
         _refuse_unknown(f"partitioner ({spec.partitioner.kind})", name, features)
     for name in spec.text_features or []:
         _refuse_unknown("text_features", name, features)
+    label_feature = _label_feature(spec, features)
     refuse_impossible_checks(spec.checks.examples, features)
     source = {"kind": spec.source.kind, **spec.source.identity()}
     digest = _digest(spec, source, spec.partitioner.identity())
-    return Plan(spec, features, _text_features(spec, features), spec.source.pieces(), source, digest)
+    budget = share_memory(spec.runner.memory_bytes, spec.runner.num_workers)
+    text_features = _text_features(spec, features)
+    return Plan(spec, features, text_features, label_feature, spec.source.pieces(), source, digest, budget)
 
 
 def _text_features(spec: Spec, features: Features) -> frozenset[str]:
     if spec.text_features is not None:
         return frozenset(spec.text_features)
     return frozenset(name for name, feature in features.items() if feature.is_text)
+
+
+def _label_feature(spec: Spec, features: Features) -> str | None:
+    """The feature that the spec names, or that plainly is the label."""
+    if spec.label_feature is not None:
+        if spec.label_feature:
+            _refuse_unknown("label_feature", spec.label_feature, features)
+            if not _may_be_label(features[spec.label_feature]):
+                raise SpecError(
+                    f"label_feature {spec.label_feature!r} is {features[spec.label_feature].arrow_type}; "
+                    'a label is one number or one text. Name another, or "" for none'
+                )
+        return spec.label_feature or None
+    named = [name for name, feature in features.items() if feature.labels and not feature.shape]
+    if len(named) == 1:
+        return named[0]
+    return "label" if "label" in features and _may_be_label(features["label"]) else None
+
+
+def _may_be_label(feature: Feature) -> bool:
+    return not feature.shape and feature.dtype != "float32" and feature.image_format is None
 
 
 def _refuse_unknown(who: str, name: str, features: Features) -> None:

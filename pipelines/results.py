@@ -3,47 +3,69 @@
 from __future__ import annotations
 
 import json
-import os
+import pickle
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from pipelines.merge import MergedShard
+from partitioners import CountingPartitioner, Partitioner, Rule
+from pipelines.counting import rule_of
+from pipelines.merge import MergedShard, shard_name
 from pipelines.staging import StagingArea
 from pipelines.tally import Tally
 
+_OUTCOME, _COUNTS, _RULE = "outcome.json", "counts.pickle", "rule.pickle"
 
-def write_tally(staging: StagingArea, tally: Tally) -> None:
-    """Keeps the counts of the whole build."""
+
+def write_outcome(staging: StagingArea, tally: Tally, num_shards: Mapping[str, int]) -> None:
+    """Keeps the counts of the whole build, and how many shards each split gets."""
     fields = {
         "examples_in": tally.examples_in,
         "dropped": tally.dropped,
         "offenders": tally.offenders,
         "nulls": tally.nulls,
+        "num_shards": dict(num_shards),
     }
-    _write(staging.folder / "tally.json", fields)
+    staging.write(_OUTCOME, json.dumps(fields).encode())
 
 
-def read_tally(staging: StagingArea) -> Tally:
-    """The counts of the whole build."""
-    fields = json.loads((staging.folder / "tally.json").read_text())
+def read_outcome(staging: StagingArea) -> tuple[Tally, dict[str, int]]:
+    """The counts of the whole build, and how many shards each split has."""
+    fields = json.loads(staging.read(_OUTCOME))
     offenders = {reason: [tuple(place) for place in places] for reason, places in fields["offenders"].items()}
-    return Tally(fields["examples_in"], Counter(fields["dropped"]), offenders, Counter(fields["nulls"]))
+    tally = Tally(fields["examples_in"], Counter(fields["dropped"]), offenders, Counter(fields["nulls"]))
+    return tally, fields["num_shards"]
+
+
+def write_counts(staging: StagingArea, counts: Any) -> None:
+    """Keeps what a partitioner counted first."""
+    staging.write(_COUNTS, pickle.dumps(counts))
+
+
+def fit_rule(partitioner: CountingPartitioner, staging: StagingArea) -> None:
+    """Makes the rule from what was counted, and keeps it for the workers.
+
+    Raises:
+        SpecError: the examples do not allow what the spec asks for.
+    """
+    staging.write(_RULE, pickle.dumps(rule_of(partitioner, pickle.loads(staging.read(_COUNTS)))))
+
+
+def read_rule(partitioner: Partitioner, staging: StagingArea) -> Rule:
+    """The rule of the build: the partitioner itself, or what `fit_rule` made."""
+    if isinstance(partitioner, CountingPartitioner):
+        rule: Rule = pickle.loads(staging.read(_RULE))
+        return rule
+    return rule_of(partitioner)
 
 
 def write_merged_shard(staging: StagingArea, shard: MergedShard) -> None:
-    """Keeps the description of a finished shard."""
-    _write(staging.shards / f"shard-{shard.shard_index:05d}.json", asdict(shard))
+    """Keeps the description of a finished shard, under a name that follows from that of its split and its number."""
+    staging.write(f"{shard_name(shard.split, shard.shard_index)}.json", json.dumps(asdict(shard)).encode())
 
 
-def read_merged_shards(staging: StagingArea) -> list[MergedShard]:
-    """The finished shards, in order."""
-    return [MergedShard(**json.loads(path.read_text())) for path in sorted(staging.shards.glob("shard-*.json"))]
-
-
-def _write(path: Path, fields: dict[str, Any]) -> None:
-    """Whole or not at all; a worker that does its work again writes the same."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(fields))
-    os.replace(temporary, path)
+def read_merged_shards(staging: StagingArea, split: str, num_shards: int) -> list[MergedShard]:
+    """The finished shards of a split, in order."""
+    names = (f"{shard_name(split, shard_index)}.json" for shard_index in range(num_shards))
+    return [MergedShard(**json.loads(staging.read(name))) for name in names]

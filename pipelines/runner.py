@@ -15,13 +15,12 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from groupstream import GroupstreamError, WorkerError, errors
 from pipelines.plan import Plan
 from pipelines.staging import StagingArea
-from pipelines.transforms import PartitionExamples
 
 _ERROR = re.compile(r"groupstream\.errors\.(\w+): (.+?)(?: \[while running '[^']*'\])?$", re.MULTILINE)
 
 
-def run_pipeline(plan: Plan, staging: StagingArea) -> None:
-    """Runs the pipeline to its end.
+def run_pipeline(plan: Plan, staging: StagingArea, transform: beam.PTransform) -> None:
+    """Applies a transform to the pieces of the source, and runs that to its end.
 
     The runner is named, since Beam's default one first tries to download another. Several workers are processes, as
     in Beam's multi_processing mode; its multi_threading mode loses data in GroupByKey without an error.
@@ -36,7 +35,7 @@ def run_pipeline(plan: Plan, staging: StagingArea) -> None:
     options = PipelineOptions(direct_num_workers=num_workers, direct_running_mode="in_memory")
     try:
         with beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options) as pipeline:
-            _ = pipeline | "Pieces" >> beam.Create(plan.pieces) | PartitionExamples(plan, staging)
+            _ = pipeline | "Pieces" >> beam.Create(plan.pieces) | transform
     except Exception as error:
         if ours := _error_of_ours(error):
             raise ours from error
@@ -60,5 +59,5 @@ def _error_of_ours(error: Exception) -> GroupstreamError | None:
 def _worker_processes(staging: StagingArea) -> SubprocessSDKEnvironment:
     """Beam's worker process; what it logs goes to a file of the staging area instead of the terminal."""
     command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
-    log = shlex.quote(str(staging.folder / "workers.log"))
+    log = shlex.quote(str(staging.scratch / "workers.log"))
     return SubprocessSDKEnvironment.from_command_string(f"{command} 2>>{log}")

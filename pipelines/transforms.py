@@ -4,21 +4,80 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.batches import Batch, assign_groups, check_examples, read_batches
-from pipelines.counting import rule_of
+from partitioners import CountingPartitioner, Partitioner, Rule
+from pipelines.batches import Batch, assign_groups, assign_splits, check_examples, read_batches
+from pipelines.counting import count_batch
+from pipelines.memory import MemoryBudget
 from pipelines.merge import merge_shard, num_shards_for
 from pipelines.plan import Plan
 from pipelines.progress import ProgressWriter
-from pipelines.results import write_merged_shard, write_tally
-from pipelines.runs import Run, RunWriter
+from pipelines.results import read_rule, write_counts, write_merged_shard, write_outcome
+from pipelines.run_file import Run
+from pipelines.runs import RunWriter, Shape
 from pipelines.staging import StagingArea
 from pipelines.tally import total
 from sources import Piece
+
+_ShardNumber = tuple[str, int, int]  # split, shard index, number of shards
+
+
+class CountExamples(beam.PTransform):
+    """Pieces of a source to what the partitioner must know of their examples, written to the staging area."""
+
+    def __init__(self, plan: Plan, staging: StagingArea, partitioner: CountingPartitioner) -> None:
+        super().__init__()
+        self._plan = plan
+        self._staging = staging
+        self._partitioner = partitioner
+
+    def expand(self, pieces: beam.PCollection) -> beam.PCollection:
+        """See the class."""
+        plan, staging = self._plan, self._staging
+        return (
+            pieces
+            | "Spread pieces to count" >> beam.Reshuffle()
+            | "Read pieces to count" >> beam.ParDo(ReadPieces(plan, staging))
+            | "Check examples to count" >> beam.Map(partial(check_examples, plan.spec.checks.examples))
+            | "Count examples" >> beam.Map(partial(count_batch, self._partitioner))
+            | "Merge counts" >> beam.CombineGlobally(MergeCounts(self._partitioner))
+            | "Write counts" >> beam.Map(partial(write_counts, staging))
+        )
+
+
+class MergeCounts(beam.CombineFn):
+    """Counts -> one."""
+
+    _AT_ONCE = 64
+
+    def __init__(self, partitioner: CountingPartitioner) -> None:
+        self._partitioner = partitioner
+
+    def create_accumulator(self) -> list[Any]:
+        """See `beam.CombineFn.create_accumulator`."""
+        return []
+
+    def add_input(self, accumulator: list[Any], counts: Any) -> list[Any]:
+        """See `beam.CombineFn.add_input`."""
+        accumulator.append(counts)
+        return accumulator if len(accumulator) < self._AT_ONCE else self.compact(accumulator)
+
+    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
+        """See `beam.CombineFn.merge_accumulators`."""
+        return self.compact([counts for accumulator in accumulators for counts in accumulator])
+
+    def compact(self, accumulator: list[Any]) -> list[Any]:
+        """See `beam.CombineFn.compact`."""
+        return [self._partitioner.merge(accumulator)]
+
+    def extract_output(self, accumulator: list[Any]) -> Any:
+        """See `beam.CombineFn.extract_output`."""
+        return self._partitioner.merge(accumulator)
 
 
 class PartitionExamples(beam.PTransform):
@@ -37,17 +96,17 @@ class PartitionExamples(beam.PTransform):
             | "Spread pieces" >> beam.Reshuffle()
             | "Read pieces" >> beam.ParDo(ReadPieces(plan, staging))
             | "Check examples" >> beam.Map(partial(check_examples, plan.spec.checks.examples))
-            | "Assign groups" >> beam.Map(partial(assign_groups, plan.spec.partitioner, rule_of(plan.spec.partitioner)))
+            | "Assign groups" >> beam.ParDo(AssignGroups(plan.spec.partitioner, staging))
+            | "Assign splits" >> beam.Map(partial(assign_splits, plan.spec.splits))
             | "Spill runs" >> beam.ParDo(SpillRuns(plan, staging))
         )
         every_run = beam.pvalue.AsList(runs)
         start = pieces.pipeline | "Start merging" >> beam.Create([None])
-        _ = start | "Count" >> beam.Map(_count, staging, every_run)
         return (
             start
-            | "Choose shards" >> beam.FlatMap(_choose_shards, plan.spec.publish.shard_bytes, every_run)
+            | "Count and choose shards" >> beam.ParDo(ChooseShards(plan, staging), every_run)
             | "Spread shards" >> beam.Reshuffle()
-            | "Merge runs" >> beam.ParDo(MergeRuns(staging), every_run)
+            | "Merge runs" >> beam.ParDo(MergeRuns(staging, plan.budget), every_run)
         )
 
 
@@ -55,7 +114,9 @@ class ReadPieces(beam.DoFn):
     """Piece -> its batches."""
 
     def __init__(self, plan: Plan, staging: StagingArea) -> None:
-        self._plan = plan
+        self._source = plan.spec.source
+        self._features = plan.features
+        self._needed = plan.needed
         self._staging = staging
 
     def setup(self) -> None:
@@ -64,62 +125,96 @@ class ReadPieces(beam.DoFn):
 
     def process(self, piece: Piece) -> Iterator[Batch]:
         """See `beam.DoFn.process`."""
-        with self._staging.explaining_errors():
-            for batch in read_batches(self._plan.spec.source, self._plan.features, self._plan.needed, piece):
+        for batch in read_batches(self._source, self._features, self._needed, piece):
+            with self._staging.explaining_errors():
                 self._progress.add(examples=batch.tally.examples_in)
-                yield batch
-        self._progress.add(pieces=1)
+            yield batch
+        with self._staging.explaining_errors():
+            self._progress.add(pieces=1)
+
+
+class AssignGroups(beam.DoFn):
+    """Batch -> the same with groups. The rule is the partitioner, or what `write_rule` left in the staging area."""
+
+    def __init__(self, partitioner: Partitioner, staging: StagingArea) -> None:
+        self._partitioner = partitioner
+        self._staging = staging
+
+    def setup(self) -> None:
+        """See `beam.DoFn.setup`."""
+        self._rule: Rule = read_rule(self._partitioner, self._staging)
+
+    def process(self, batch: Batch) -> Iterator[Batch]:
+        """See `beam.DoFn.process`."""
+        yield assign_groups(self._partitioner, self._rule, batch)
 
 
 class SpillRuns(beam.DoFn):
     """Batches -> sorted runs."""
 
     def __init__(self, plan: Plan, staging: StagingArea) -> None:
-        self._plan = plan
+        self._shape = Shape(plan.features, plan.text_features, plan.split_names, plan.label_feature, plan.spec.seed)
+        self._payload_bytes = plan.budget.payload_bytes
         self._staging = staging
 
+    def setup(self) -> None:
+        """See `beam.DoFn.setup`."""
+        self._writer: RunWriter | None = None
+
     def start_bundle(self) -> None:
-        """See `beam.DoFn.start_bundle`."""
-        plan = self._plan
-        self._writer = RunWriter(
-            self._staging.runs, plan.features, plan.text_features, plan.spec.seed, plan.spec.runner.memory_bytes
-        )
+        """Begins anew: what waits of a bundle that failed is forgotten, since all of it comes again."""
+        if self._writer is None:
+            self._writer = RunWriter(self._staging, self._shape, self._payload_bytes)
+        self._writer.clear()
 
     def process(self, batch: Batch) -> Iterable[Run]:
         """See `beam.DoFn.process`."""
-        with self._staging.explaining_errors():
-            run = self._writer.add(batch)
-        return [run] if run else []
+        assert self._writer is not None
+        return self._writer.add(batch)
 
     def finish_bundle(self) -> Iterable[WindowedValue]:
         """See `beam.DoFn.finish_bundle`."""
-        with self._staging.explaining_errors():
-            run = self._writer.flush()
+        assert self._writer is not None
         window = GlobalWindow()
-        return [WindowedValue(run, window.max_timestamp(), [window])] if run else []
+        return [WindowedValue(run, window.max_timestamp(), [window]) for run in self._writer.flush()]
+
+    def teardown(self) -> None:
+        """Gives the memory back before anything is merged. See `beam.DoFn.teardown`."""
+        self._writer = None
+
+
+class ChooseShards(beam.DoFn):
+    """One element -> (split, shard index, number of shards) of every shard; the counts are written on the way."""
+
+    def __init__(self, plan: Plan, staging: StagingArea) -> None:
+        self._splits = plan.split_names
+        self._shard_bytes = plan.spec.publish.shard_bytes
+        self._staging = staging
+
+    def process(self, _: None, runs: Sequence[Run]) -> Iterator[_ShardNumber]:
+        """See `beam.DoFn.process`."""
+        num_shards = {
+            split: num_shards_for([run for run in runs if run.split == split], self._shard_bytes)
+            for split in self._splits
+        }
+        write_outcome(self._staging, total(run.tally for run in runs), num_shards)
+        for split, number in num_shards.items():
+            yield from ((split, shard_index, number) for shard_index in range(number))
 
 
 class MergeRuns(beam.DoFn):
-    """(shard index, number of shards) -> the finished shard in the staging area."""
+    """(split, shard index, number of shards) -> the finished shard in the staging area."""
 
-    def __init__(self, staging: StagingArea) -> None:
+    def __init__(self, staging: StagingArea, budget: MemoryBudget) -> None:
         self._staging = staging
+        self._budget = budget
 
     def setup(self) -> None:
         """See `beam.DoFn.setup`."""
         self._progress = ProgressWriter(self._staging.progress)
 
-    def process(self, shard: tuple[int, int], runs: Sequence[Run]) -> None:
+    def process(self, shard: _ShardNumber, runs: Sequence[Run]) -> None:
         """See `beam.DoFn.process`."""
+        write_merged_shard(self._staging, merge_shard(self._staging, runs, *shard, self._budget))
         with self._staging.explaining_errors():
-            write_merged_shard(self._staging, merge_shard(self._staging.shards, runs, *shard))
-        self._progress.add(shards=1)
-
-
-def _choose_shards(_: None, shard_bytes: int, runs: Sequence[Run]) -> list[tuple[int, int]]:
-    num_shards = num_shards_for(runs, shard_bytes)
-    return [(shard_index, num_shards) for shard_index in range(num_shards)]
-
-
-def _count(_: None, staging: StagingArea, runs: Sequence[Run]) -> None:
-    write_tally(staging, total(run.tally for run in runs))
+            self._progress.add(shards=1)

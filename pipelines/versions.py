@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cards import render_card
 from groupstream import ConflictError, layout
-from groupstream.commit import claim_version, describe_file, read_claim
+from groupstream.commit import StagedObject, claim_version, describe_file, read_claim
 from groupstream.features import GROUP_ID
 from groupstream.group import single_group
 from groupstream.group_rows import rows_of_batch
@@ -22,14 +22,16 @@ from groupstream.layout import version_key
 from groupstream.manifest import CheckResult, Manifest, Shard, SplitInfo, canonical_json
 from groupstream.refs import published_versions
 from groupstream.shard_reader import ShardReader
-from groupstream.stores import LocalStore, Store
+from groupstream.stores import Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from pipelines.merge import MergedShard
-from pipelines.partition import Partitioned
+from pipelines.partition import Partitioned, PartitionedSplit
 from pipelines.plan import Plan
+from pipelines.staging import StagingArea
 
-SPLIT = "train"
 _SAMPLES = 3
+
+Content = Path | bytes | StagedObject
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Version:
     """A version ready to be published: its manifest, and the content of each of its files."""
 
     manifest: Manifest
-    files: Mapping[str, Path | bytes]
+    files: Mapping[str, Content]
 
 
 def find_built(plan: Plan, store: Store) -> str | None:
@@ -75,30 +77,59 @@ def _built_among(published: list[str], plan: Plan, store: Store) -> str | None:
     return next((v for v in reversed(published) if claims[v].get("digest") == plan.digest), None)
 
 
-def describe_version(plan: Plan, partitioned: Partitioned, checks: list[CheckResult], version: str) -> Version:
-    """Names and describes every file of a version, and draws its card."""
-    table = pq.read_table(partitioned.group_table)
-    shards = _name_shards(partitioned.shards)
-    files: dict[str, Path | bytes] = {
-        shard.path: Path(s.path) for shard, s in zip(shards, partitioned.shards, strict=True)
+def describe_version(
+    plan: Plan, partitioned: Partitioned, checks: list[CheckResult], version: str, store: Store
+) -> Version:
+    """Names and describes every file of a version, and draws its card.
+
+    Args:
+        store: where it will be published.
+    """
+    files: dict[str, Content] = {}
+    splits = {
+        name: _describe_split(name, split, partitioned, store, files) for name, split in partitioned.splits.items()
     }
-    files[layout.group_table_file(SPLIT)] = partitioned.group_table
-    group_table = describe_file(layout.group_table_file(SPLIT), partitioned.group_table)
-    splits = {SPLIT: SplitInfo(shards=shards, group_table=group_table, statistics=statistics_of(table))}
     manifest = _manifest(plan, partitioned, checks, version, splits)
-    more = {
+    more: dict[str, Path | bytes] = {
+        layout.label_table_file(name): split.label_table
+        for name, split in partitioned.splits.items()
+        if split.label_table is not None
+    }
+    more |= {
         "features.json": canonical_json(features_json(manifest.features)),
         "dataset_info.json": canonical_json(dataset_info_json(manifest.name, version, manifest.description, splits)),
-        layout.CARD: render_card(manifest, {SPLIT: table}, _samples(partitioned, table)).encode(),
+        layout.CARD: _card(manifest, partitioned),
     }
     described = tuple(describe_file(path, content) for path, content in more.items())
     return Version(manifest.model_copy(update={"files": described}), {**files, **more})
 
 
-def _name_shards(merged: list[MergedShard]) -> tuple[Shard, ...]:
+def _describe_split(
+    name: str, split: PartitionedSplit, partitioned: Partitioned, store: Store, files: dict[str, Content]
+) -> SplitInfo:
+    """Describes the files of a split, and adds them to `files`."""
+    shards = _name_shards(name, split.shards)
+    for shard, merged in zip(shards, split.shards, strict=True):
+        files[shard.path] = _content(partitioned.staging, merged.path, store)
+    path = layout.group_table_file(name)
+    files[path] = split.group_table
+    sizes = pq.read_table(split.group_table, columns=["num_examples", "num_bytes", "num_words"])
+    table = describe_file(path, split.group_table)
+    return SplitInfo(shards=shards, group_table=table, statistics=statistics_of(sizes))
+
+
+def _content(staging: StagingArea, path: str, store: Store) -> Content:
+    """A file of this machine, or an object that lies below the root of the store already."""
+    local = staging.local_path(path)
+    if local is not None:
+        return local
+    return StagedObject(f"{staging.store.root.removeprefix(store.root).strip('/')}/{path}")
+
+
+def _name_shards(split: str, merged: list[MergedShard]) -> tuple[Shard, ...]:
     return tuple(
         Shard(
-            path=layout.shard_file(SPLIT, shard.shard_index, len(merged)),
+            path=layout.shard_file(split, shard.shard_index, len(merged)),
             size_bytes=shard.size_bytes,
             crc32c=shard.crc32c,
             sha256=shard.sha256,
@@ -129,12 +160,19 @@ def _manifest(
     )
 
 
-def _samples(partitioned: Partitioned, table: pa.Table) -> list[dict[str, Any]]:
-    """The first example of each of the first groups."""
-    paths = [Path(shard.path) for shard in partitioned.shards]
-    reader = ShardReader(LocalStore(paths[0].parent), tuple(path.name for path in paths), partitioned.features)
+def _card(manifest: Manifest, partitioned: Partitioned) -> bytes:
+    tables = {name: pq.read_table(split.group_table) for name, split in partitioned.splits.items()}
+    labels = {name: pq.read_table(s.label_table) for name, s in partitioned.splits.items() if s.label_table is not None}
+    return render_card(manifest, tables, _samples(partitioned), labels).encode()
+
+
+def _samples(partitioned: Partitioned) -> list[dict[str, Any]]:
+    """The first example of each of the first groups of the first split."""
+    split = next(iter(partitioned.splits.values()))
+    reader = ShardReader(partitioned.staging.store, tuple(s.path for s in split.shards), partitioned.features)
+    file = pq.ParquetFile(split.group_table, pre_buffer=False)
     samples = []
-    for batch in table.slice(0, _SAMPLES).to_batches(max_chunksize=1):
+    for batch in itertools.islice(file.iter_batches(1), _SAMPLES):
         group = single_group(reader, rows_of_batch(batch, 0))
         samples.append({GROUP_ID: group.id, **next(group.examples())})
     return samples

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from groupstream import layout
 from partitioners import AnyPartitioner
+from partitioners.splits import AnySplits
 from sources import AnySource
 from validation import Checks
 
@@ -35,8 +36,11 @@ class Publish(BaseModel):
     version: Annotated[str, AfterValidator(_version)] | None = Field(
         None, description="Such as 1.2.0. Default: 1.0.0, then one major number more each time spec or source changes."
     )
-    shard_bytes: int = Field(
-        256 << 20, ge=1 << 10, description="About how large a file should be. A group is never divided."
+    shard_bytes: int | None = Field(
+        None,
+        ge=1 << 10,
+        description="About how large a file should be. A group is never divided. Default: 256 MiB, or more where that "
+        "would make over 1,024 files; 2 GiB at most.",
     )
 
 
@@ -47,9 +51,14 @@ class Runner(BaseModel):
 
     num_workers: int = Field(1, ge=1, le=256, description="How many processes.")
     memory_bytes: int = Field(
-        256 << 20,
-        ge=1 << 20,
-        description="Payload that a worker sorts in memory at once. It uses about three times that.",
+        2 << 30,
+        ge=64 << 20,
+        description="How much memory the worker processes may use together. Less makes more, smaller runs.",
+    )
+    staging: str | None = Field(
+        None,
+        description="A folder, or gs:// or s3:// address, for what is written before it is published. Default: beside "
+        "the datasets, or a temporary folder where those lie elsewhere than on this machine.",
     )
 
 
@@ -64,6 +73,12 @@ class Spec(BaseModel):
     description: str = Field("", description="What it is, for people.")
     source: AnySource = Field(description="The base dataset.")
     partitioner: AnyPartitioner = Field(description="Which examples form a group.")
+    splits: AnySplits | None = Field(None, description="How examples fall into splits. Default: all are in train.")
+    label_feature: str | None = Field(
+        None,
+        description="The feature whose values are counted for each group. Default: the one that has class names, or "
+        'else the one named label, if it is a number or text; "" for none.',
+    )
     text_features: list[str] | None = Field(
         None, description="The features whose words are counted. Default: all that hold text."
     )

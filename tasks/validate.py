@@ -1,5 +1,6 @@
 """Checks the groups before anything is published."""
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -18,7 +19,9 @@ def validate(plan: Plan, partitioned: Partitioned) -> list[CheckResult]:
     Raises:
         CheckError: one failed; the message names the limit, what was found, and offenders.
     """
-    results = check_groups(plan.spec.checks.groups, pq.read_table(partitioned.group_table))
+    columns = ["group_id", "group_hash", "num_examples"]
+    tables = [pq.read_table(split.group_table, columns=columns) for split in partitioned.splits.values()]
+    results = check_groups(plan.spec.checks.groups, pa.concat_tables(tables))
     if failed := [r for r in results if not r.passed]:
         raise CheckError(
             "; ".join(map(_in_words, failed)) + ". Nothing is published; change the partitioner or checks.groups"

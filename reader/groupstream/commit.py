@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ from groupstream.manifest import Manifest, StoredFile, canonical_json
 from groupstream.stores import Store
 
 _BLOCK_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class StagedObject:
+    """A file of a version that lies in its store already, elsewhere: it is copied there, and never passes through here.
+
+    Attributes:
+        path: in the store.
+    """
+
+    path: str
 
 
 def claim_version(store: Store, folder: str, digest: str, run: Mapping[str, Any]) -> bool:
@@ -59,7 +71,7 @@ def commit_version(
     store: Store,
     folder: str,
     manifest: Manifest,
-    sources: Mapping[str, Path | bytes],
+    sources: Mapping[str, Path | bytes | StagedObject],
     on_file: Callable[[StoredFile], None] = lambda file: None,
 ) -> None:
     """Writes the files of a claimed version, then its manifest.
@@ -99,8 +111,12 @@ def checksums(blocks: Iterable[bytes]) -> dict[str, int | str]:
     return {"size_bytes": size, "crc32c": crc.digest().hex(), "sha256": sha.hexdigest()}
 
 
-def _put_or_accept(store: Store, path: str, source: Path | bytes, file: StoredFile) -> None:
-    if store.put_if_absent(path, source):
+def _put_or_accept(store: Store, path: str, source: Path | bytes | StagedObject, file: StoredFile) -> None:
+    if isinstance(source, StagedObject):
+        is_new = store.copy_if_absent(source.path, path)
+    else:
+        is_new = store.put_if_absent(path, source)
+    if is_new:
         return
     found = checksums(_blocks_in(store, path))
     if found != file.model_dump(exclude={"path"}, include=set(found)):

@@ -32,10 +32,18 @@ SCHEMA = pa.schema(
     ]
 )
 
+LABEL_SCHEMA = pa.schema(  # of the label table, where there is one: how many examples of a group have which label
+    [
+        pa.field("group_row", pa.int64(), nullable=False),  # of the group table, from 0; ascending
+        pa.field("label", pa.binary(), nullable=False),  # text, or a number in decimal; ascending in a group
+        pa.field("num_examples", pa.int64(), nullable=False),
+    ]
+)
 
-def write_group_table(path: Path, parts: Iterable[pa.Table]) -> None:
+
+def write_group_table(path: Path, parts: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> None:
     """Writes the parts one after the other; the bytes do not depend on where they are cut."""
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         waiting: list[pa.Table] = []
         for part in parts:
             waiting.append(part)

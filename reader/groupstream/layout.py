@@ -4,6 +4,7 @@
     claim.json                        first: which build writes this version
     train-00000-of-00002.tfrecord     the examples, those of a group adjacent
     train.groups.parquet              one row per group
+    train.labels.parquet              one row per label of a group, where the examples have a label
     features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
     report/                           the dataset card
     manifest.json                     last: this is the commit
@@ -32,6 +33,11 @@ def shard_file(split: str, shard_index: int, num_shards: int) -> str:
 def group_table_file(split: str) -> str:
     """The file name of the group index of a split."""
     return f"{split}.groups.parquet"
+
+
+def label_table_file(split: str) -> str:
+    """The file name of the label table of a split, where there is one."""
+    return f"{split}.labels.parquet"
 
 
 def is_name(text: str) -> bool:

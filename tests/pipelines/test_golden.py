@@ -12,6 +12,7 @@ import pytest
 import groupstream
 from groupstream.layout import CARD
 from groupstream.manifest import Manifest
+from groupstream.stores import LocalStore
 from pipelines.partition import partition
 from pipelines.plan import make_plan
 from pipelines.staging import staging_area
@@ -29,14 +30,15 @@ def test_a_golden_version_is_built_again(name: str, tmp_path: Path, monkeypatch:
     plan = make_plan(load_spec(f"{name}.yaml"))
     with staging_area(tmp_path) as staging:
         partitioned = partition(plan, staging)
-        built = [Path(shard.path).read_bytes() for shard in partitioned.shards]
+        split = partitioned.splits["train"]
+        built = [staging.read(shard.path) for shard in split.shards]
         assert built == [(folder / shard.path).read_bytes() for shard in golden.splits["train"].shards]
-        index, golden_index = (pq.ParquetFile(p) for p in (partitioned.group_table, folder / "train.groups.parquet"))
+        index, golden_index = (pq.ParquetFile(p) for p in (split.group_table, folder / "train.groups.parquet"))
         assert index.read().equals(golden_index.read())
         assert partitioned.counts == golden.counts
         assert dict(sorted(partitioned.features.items())) == golden.features
         if _has_versions(golden, golden_index):
-            version = describe_version(plan, partitioned, list(golden.checks), "1.0.0")
+            version = describe_version(plan, partitioned, list(golden.checks), "1.0.0", LocalStore(tmp_path))
             assert _without_card(version.manifest) == _without_card(golden)
 
 

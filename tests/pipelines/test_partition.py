@@ -28,24 +28,35 @@ def spec_for(folder: Path, **changes) -> Spec:
     return Spec.model_validate({**fields, **changes}, extra="forbid")
 
 
-def run(spec: Spec, root: Path) -> tuple[Partitioned, list[bytes]]:
+def run(spec: Spec, root: Path, **budget) -> tuple[Partitioned, list[bytes]]:
+    plan = make_plan(spec)
+    plan = dataclasses.replace(plan, budget=dataclasses.replace(plan.budget, **budget))
     with staging_area(root) as staging:
-        result = partition(make_plan(spec), staging)
-        return result, [*(Path(s.path).read_bytes() for s in result.shards), result.group_table.read_bytes()]
+        result = partition(plan, staging)
+        return result, contents(result)
+
+
+def contents(result: Partitioned) -> list[bytes]:
+    """The bytes of every file of every split."""
+    found = []
+    for split in result.splits.values():
+        found += [result.staging.read(shard.path) for shard in split.shards]
+        found += [path.read_bytes() for path in (split.group_table, split.label_table) if path is not None]
+    return found
 
 
 def test_examples_in_are_examples_out(tmp_path, jsonl_source):
     with staging_area(tmp_path) as staging:
         result = partition(make_plan(spec_for(jsonl_source)), staging)
-        table = pq.read_table(result.group_table)
+        table = pq.read_table(result.splits["train"].group_table)
     assert result.counts.examples_in == result.counts.examples_out == 900 == sum(table["num_examples"].to_pylist())
-    assert len(result.shards) > 3
+    assert len(result.splits["train"].shards) > 3
 
 
 @pytest.mark.integration
 def test_bytes_do_not_depend_on_the_number_of_workers(tmp_path, jsonl_source):
     _, one = run(spec_for(jsonl_source, runner={"num_workers": 1}), tmp_path)
-    _, two = run(spec_for(jsonl_source, runner={"num_workers": 2, "memory_bytes": 1 << 20}), tmp_path)
+    _, two = run(spec_for(jsonl_source, runner={"num_workers": 2, "memory_bytes": 1 << 30}), tmp_path, payload_bytes=1)
     assert one == two
 
 
@@ -112,7 +123,7 @@ def test_a_feature_that_some_examples_lack_becomes_optional(tmp_path, jsonl_sour
 
 
 def test_counts_that_do_not_add_up_are_refused():
-    shard = MergedShard(0, "", "", 10, "", "", num_groups=1, num_examples=8)
+    shard = MergedShard("train", 0, "", "", "", 10, "", "", num_groups=1, num_examples=8)
     with pytest.raises(CorruptError, match="10 examples were read, 8 written and 1 dropped"):
         _reconcile(Tally(10).with_dropped("reason", [(0, 0, "row 1")], 1), [shard])
     assert _reconcile(Tally(10).with_dropped("reason", [(0, 0, "row 1")], 2), [shard]).dropped == {"reason": 2}

@@ -12,7 +12,7 @@ import pytest
 
 from groupstream import PublishError, UsageError
 from groupstream.stores import LocalStore, open_store
-from pipelines.staging import folder_of, staging_area, sweep_abandoned
+from pipelines.staging import StagingArea, refuse_full_disk, staging_area, staging_for, sweep_abandoned
 
 HOLD = """
 import sys, time
@@ -62,7 +62,7 @@ def test_errors_of_the_disk_say_what_to_do(tmp_path):
     with (
         staging_area(tmp_path) as staging,
         pytest.raises(
-            PublishError, match=r"cannot write to the staging area .*: No space left on device. .*publish.root"
+            PublishError, match=r"cannot write to the staging area .*: No space left on device. .*runner.staging"
         ),
         staging.explaining_errors(),
     ):
@@ -81,9 +81,51 @@ def test_files_of_a_killed_put_are_swept_after_a_day(tmp_path):
     assert new.exists()
 
 
-def test_a_store_that_is_no_folder_is_refused_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert folder_of(LocalStore(tmp_path)) == tmp_path
-    with pytest.raises(UsageError, match=r"cannot build to gs://bucket/x: .* Give one with --root"):
-        folder_of(open_store("gs://bucket/x"))
-    assert not list(tmp_path.iterdir())
+def test_staging_lies_beside_the_datasets_or_where_the_spec_says(tmp_path):
+    root, other = tmp_path / "root", tmp_path / "other"
+    with staging_for(LocalStore(root), None) as staging:
+        assert staging.folder.is_relative_to(root)
+    with staging_for(LocalStore(root), str(other)) as staging:
+        assert staging.folder.is_relative_to(other)
+    with staging_for(open_store("gs://bucket/x"), None) as staging:
+        assert staging.folder.is_dir()
+    assert not staging.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("root", "staging", "is_distributed", "words"),
+    [
+        ("/data", None, True, "publish.root /data is a folder of this machine"),
+        ("gs://bucket/x", "gs://other/x", False, "runner.staging 'gs://other/x'"),
+        ("gs://bucket/x", "/scratch", True, "runner.staging '/scratch'"),
+    ],
+)
+def test_staging_that_workers_cannot_reach_is_refused(root, staging, is_distributed, words):
+    with pytest.raises(UsageError, match=words), staging_for(open_store(root), staging, is_distributed=is_distributed):
+        pass
+
+
+def _write_half(staging: StagingArea, path: str) -> None:
+    with staging.writing(path) as file:
+        file.write_bytes(b"half")
+        raise RuntimeError
+
+
+def test_an_object_is_whole_or_not_there(tmp_path):
+    with staging_area(tmp_path) as staging:
+        with pytest.raises(RuntimeError):
+            _write_half(staging, "runs/a")
+        assert staging.store.size_bytes("runs/a") is None
+        staging.write("runs/a", b"whole")
+        staging.write("runs/a", b"again")
+        assert staging.read("runs/a") == b"again"
+        assert sorted(path.name for path in staging.folder.rglob("*") if path.is_file()) == ["a", "lock"]
+        staging.remove("runs")
+        assert staging.store.size_bytes("runs/a") is None
+
+
+def test_a_full_disk_is_refused_before_anything_is_read(tmp_path):
+    with staging_area(tmp_path) as staging:
+        refuse_full_disk(staging, 1)
+        with pytest.raises(PublishError, match=r"bytes free, the build needs about 1,000,000,000,000,000.*staging"):
+            refuse_full_disk(staging, 10**15)

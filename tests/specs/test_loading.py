@@ -94,7 +94,7 @@ def test_wrong_source_or_partitioner_is_named(old: str, new: str, said: str, ref
         ("runner: 3", "runner is 3: input should be a valid dictionary"),
         ("runner: {num_worker: 2}", "runner.num_worker is not a key of a spec; did you mean 'num_workers'? it has"),
         ("runner: {num_workers: 0}", "runner.num_workers is 0: input should be greater than or equal to 1"),
-        ("runner: {memory_bytes: 10}", "runner.memory_bytes is 10: input should be greater than or equal to 1048576"),
+        ("runner: {memory_bytes: 10}", "runner.memory_bytes is 10: input should be greater than or equal to 67108864"),
         ("publish: {version: 1.0}", "publish.version is 1.0: input should be a valid string. Put it in quotes"),
         ('publish: {version: "1"}', "publish.version is '1': write three numbers, such as 1.0.0"),
         ("publish: {shard_bytes: 1}", "publish.shard_bytes is 1: input should be greater than or equal to 1024"),
