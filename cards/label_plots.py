@@ -59,7 +59,7 @@ def label_figure(matrix: LabelMatrix, num_groups: int, names: Sequence[str], wid
     _name_labels(overall, names, inks)
     _draw_shares(groups, matrix.shares(), inks)
     _name_groups(groups, matrix.num_groups, num_groups, places.groups[2], inks)
-    _draw_scale(scale, inks)
+    _draw_scale(scale, places.scale[3], inks)
     _draw_sizes(axes_at(*places.sizes), matrix.counts.sum(axis=0), inks)
     return figure
 
@@ -119,13 +119,14 @@ def _name_groups(axes: Axes, num_shown: int, num_groups: int, width_inches: floa
     axes.set_xlabel(f"{what}, {order}" if fits else f"{what},\n{order}", color=inks.quiet, fontsize=10, labelpad=7)
 
 
-def _draw_scale(axes: Axes, inks: Inks) -> None:
+def _draw_scale(axes: Axes, height_inches: float, inks: Inks) -> None:
     """The shades, and the shares that they stand for."""
     steps = 64
     _draw_shares(axes, np.linspace(1, 0, steps)[:, None] ** (1 / _GAMMA), inks)
     axes.yaxis.tick_right()
-    places = [(steps - 1) * (1 - share**_GAMMA) for share in _SCALE_SHARES]
-    axes.set_yticks(places, [f"{100 * share:g} %" for share in _SCALE_SHARES])
+    shares = [share for share in _SCALE_SHARES if share != 0.01 or height_inches > 1.4]
+    places = [(steps - 1) * (1 - share**_GAMMA) for share in shares]
+    axes.set_yticks(places, [f"{100 * share:g} %" for share in shares])
     axes.set_xlabel("of a group", color=inks.quiet, fontsize=10, labelpad=7)
     axes.tick_params(length=0, pad=5)
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from cards.label_plots import draw_labels
-from cards.labels import LabelSkew, choose_groups, label_matrix, label_skew
+from cards.labels import choose_groups, label_matrix, label_skew
 from cards.plots import Ints, draw_group_sizes, is_logarithmic
 from cards.text import (
     format_bytes,
@@ -133,11 +133,11 @@ def label_name(label: bytes, names: Sequence[str] | None) -> str:
     return label.decode(errors="backslashreplace")
 
 
-def skew_figures(skew: LabelSkew) -> dict[str, list[str]]:
-    """The percentiles of label skew as text, by what they are of."""
+def skew_figures(top_share: Sequence[float], distance: Sequence[float]) -> dict[str, list[str]]:
+    """Percentiles of label skew as text, by what they are of. See `LabelSkew`."""
     return {
-        "share of a group's most common label": [f"{share:.1%}" for share in skew.top_share],
-        "distance from the labels of all": [f"{distance:.2f}" for distance in skew.distance],
+        "share of its most common label": [f"{100 * share:.1f} %" for share in top_share],
+        "distance from the labels of all": [f"{value:.2f}" for value in distance],
     }
 
 
@@ -168,7 +168,7 @@ def _label_part(key: str, table: pa.Table, sizes: Ints, names: Sequence[str] | N
             width: draw_labels(matrix, len(sizes), shown, inches, f"{key}-labels-{width}")
             for width, inches in _WIDTHS.items()
         },
-        figures=skew_figures(skew),
+        figures=skew_figures(skew.top_share, skew.distance),
     )
 
 

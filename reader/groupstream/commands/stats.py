@@ -82,7 +82,7 @@ def _print(console: Console, found: dict[str, Any]) -> None:
     console.print(Text(title, "bold"))
     console.print(_summary_table(found["sizes"]))
     console.print()
-    console.print(_histogram_table(found["histogram"], console.width, "utf" in console.encoding.lower()))
+    console.print(histogram_table(found["histogram"], console.width, "utf" in console.encoding.lower()))
     console.print()
 
 
@@ -119,7 +119,8 @@ _FIGURES: dict[str, Callable[[str, dict[str, Any]], str]] = {
 }
 
 
-def _histogram_table(histogram: dict[str, Any], width: int, has_blocks: bool) -> Table:
+def histogram_table(histogram: dict[str, Any], width: int, has_blocks: bool) -> Table:
+    """The bins of a histogram with bars, in so many columns of a terminal."""
     from rich.table import Table
     from rich.text import Text
 

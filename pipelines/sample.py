@@ -1,0 +1,138 @@
+"""A sample of a source: some examples of pieces that are spread evenly over it. Reads no more than it must."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pipelines.batches import Batch, read_batches
+from pipelines.plan import Plan
+from pipelines.tally import Tally
+from sources import Piece
+
+SPREAD_PIECES = 16  # over so many pieces a sample is spread, where the source has as many
+
+
+class PieceReading:
+    """A piece, read as far as somebody wants.
+
+    Attributes:
+        piece: of the source.
+        num_examples: taken so far.
+        whole: whether its end was seen.
+        seconds: that reading took.
+    """
+
+    def __init__(self, piece: Piece, batches: Iterator[Batch]) -> None:
+        self.piece = piece
+        self.num_examples = 0
+        self.whole = False
+        self.seconds = 0.0
+        self._batches = batches
+        self._rest: Batch | None = None
+
+    def take(self, num_examples: int) -> Iterator[Batch]:
+        """The next examples; fewer where the piece ends."""
+        while num_examples > 0 and (batch := self._next()) is not None:
+            head, self._rest = _cut(batch, num_examples)
+            self.num_examples += head.tally.examples_in
+            num_examples -= head.tally.examples_in
+            yield head
+
+    def _next(self) -> Batch | None:
+        if self._rest is not None:
+            return self._rest
+        started = time.perf_counter()
+        batch = next(self._batches, None)
+        self.seconds += time.perf_counter() - started
+        self.whole = batch is None
+        return batch
+
+
+class Sampler:
+    """Gives the batches of a sample; once it has, says what was read.
+
+    Pieces are taken in an order of which every beginning is spread evenly over the source: the first, the middle, the
+    quarters, the eighths ... Of each come its first examples, a sixteenth of the sample; where that does not fill the
+    sample, it goes round again. Nothing is drawn: the same source gives the same sample.
+
+    Args:
+        plan: of the build.
+        max_examples: how large the sample is; all of the source, if it has fewer.
+    """
+
+    def __init__(self, plan: Plan, max_examples: int) -> None:
+        self._plan = plan
+        self._max_examples = max_examples
+        self.readings: list[PieceReading] = []
+
+    @property
+    def num_examples(self) -> int:
+        """How many examples were read."""
+        return sum(reading.num_examples for reading in self.readings)
+
+    @property
+    def seconds(self) -> float:
+        """How long reading them took."""
+        return sum(reading.seconds for reading in self.readings)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end of every piece was seen: the sample is the source."""
+        return sum(reading.whole for reading in self.readings) == len(self._plan.pieces)
+
+    def __iter__(self) -> Iterator[Batch]:
+        pieces = self._plan.pieces
+        turn = -(-self._max_examples // max(1, min(len(pieces), SPREAD_PIECES)))
+        waiting: deque[int | PieceReading] = deque(spread_order(len(pieces)))
+        while waiting and (left := self._max_examples - self.num_examples) > 0:
+            reading = self._opened(waiting.popleft())
+            yield from reading.take(min(turn, left))
+            if not reading.whole:
+                waiting.append(reading)
+
+    def _opened(self, piece: int | PieceReading) -> PieceReading:
+        if isinstance(piece, PieceReading):
+            return piece
+        plan, chosen = self._plan, self._plan.pieces[piece]
+        reading = PieceReading(chosen, read_batches(plan.spec.source, plan.features, plan.needed, chosen))
+        self.readings.append(reading)
+        return reading
+
+
+def spread_order(num_pieces: int) -> Iterator[int]:
+    """All positions, in an order of which every beginning is spread evenly: by their bits, the last bit first.
+
+    Source: J. G. van der Corput, "Verteilungsfunktionen", 1935.
+
+    >>> list(spread_order(6))
+    [0, 4, 2, 1, 5, 3]
+    """
+    bits = max(0, num_pieces - 1).bit_length()
+    for position in range(1 << bits if num_pieces else 0):
+        index = int(f"{position:0{bits}b}"[::-1], 2) if bits else 0
+        if index < num_pieces:
+            yield index
+
+
+def _cut(batch: Batch, num_examples: int) -> tuple[Batch, Batch | None]:
+    """The first examples of a batch, and the rest if there is one."""
+    size = batch.tally.examples_in
+    if size <= num_examples:
+        return batch, None
+    return _part(batch, 0, num_examples), _part(batch, num_examples, size - num_examples)
+
+
+def _part(batch: Batch, start: int, size: int) -> Batch:
+    columns = batch.columns.slice(start, size)
+    nulls = Counter({name: columns.column(name).null_count for name in columns.schema.names})
+    return replace(
+        batch,
+        first_row=batch.first_row + start,
+        rows=batch.rows[start : start + size],
+        columns=columns,
+        records=None if batch.records is None else batch.records.slice(start, size),
+        tally=Tally(examples_in=size, nulls=+nulls),
+    )
