@@ -43,7 +43,7 @@ def preview(
     from pipelines.refusals import refuse_dropped
     from specs import load_spec
 
-    plan = make_plan(load_spec(spec, setting or []))
+    plan = make_plan(load_spec(spec, setting or []), identify=False)
     found = preview_plan(plan, limit)
     _show(found, json)
     if picture is not None:

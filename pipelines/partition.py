@@ -10,17 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from groupstream import CheckError, CorruptError, ExampleError, Feature
+from groupstream import CorruptError, Feature
 from groupstream.binary import integers
 from groupstream.group_table import LABEL_SCHEMA, ROW_GROUP_ROWS, write_group_table
 from groupstream.manifest import Counts
 from partitioners import CountingPartitioner
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
+from pipelines.refusals import refuse_dropped
 from pipelines.results import fit_rule, read_merged_shards, read_outcome
 from pipelines.runner import run_pipeline
 from pipelines.staging import StagingArea, refuse_full_disk
-from pipelines.tally import CHECK_PREFIX, NO_GROUP, Tally
+from pipelines.tally import Tally
 from pipelines.transforms import CountExamples, PartitionExamples
 
 _COPIES = 2  # of the source, that the staging area holds at once: runs and shards
@@ -71,7 +72,7 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
         fit_rule(partitioner, staging)
     run_pipeline(plan, staging, PartitionExamples(plan, staging))
     tally, num_shards = read_outcome(staging)
-    _refuse_dropped(plan, tally)
+    refuse_dropped(plan.spec, tally)
     shards = {split: read_merged_shards(staging, split, number) for split, number in num_shards.items()}
     counts = _reconcile(tally, [shard for merged in shards.values() for shard in merged])
     staging.remove("runs")
@@ -109,32 +110,6 @@ def _label_parts(staging: StagingArea, shards: list[MergedShard]) -> Iterator[pa
         for part in _parts(staging, shard.label_table_path):
             rows = integers(part["group_row"].to_numpy() + first)
             yield part.set_column(0, LABEL_SCHEMA.field("group_row"), rows)
-
-
-def _refuse_dropped(plan: Plan, tally: Tally) -> None:
-    partitioner, checks = plan.spec.partitioner, plan.spec.checks
-    if (count := tally.dropped[NO_GROUP]) and partitioner.missing == "fail":
-        raise ExampleError(
-            f"{count:,} of {tally.examples_in:,} examples have no group: {_features(partitioner.reads)} gives none "
-            f"({_places(tally, NO_GROUP, count)}). Set partitioner.missing to drop (they are counted) or to group"
-        )
-    broken = {reason: n for reason, n in tally.dropped.items() if reason.startswith(CHECK_PREFIX)}
-    if (count := sum(broken.values())) > checks.max_rejected:
-        found = "; ".join(f"{reason}: {n:,} ({_places(tally, reason, n)})" for reason, n in sorted(broken.items()))
-        raise CheckError(
-            f"{count:,} of {tally.examples_in:,} examples break a check, "
-            f"checks.max_rejected is {checks.max_rejected:,}: {found}. "
-            "Mend the source, or raise checks.max_rejected (they are left out and counted)"
-        )
-
-
-def _features(names: frozenset[str]) -> str:
-    return " and ".join(f"feature {name!r}" for name in sorted(names))
-
-
-def _places(tally: Tally, reason: str, count: int) -> str:
-    places = [words for _, _, words in tally.offenders[reason]]
-    return ", ".join(places) + (", ..." if count > len(places) else "")
 
 
 def _reconcile(tally: Tally, shards: list[MergedShard]) -> Counts:

@@ -29,8 +29,8 @@ class Plan:
         text_features: those whose words are counted.
         label_feature: whose values are counted for each group, if any.
         pieces: of the source.
-        source: the identity of the source.
-        digest: identifies the result: the same digest, the same version.
+        source: the identity of the source; its kind alone where nobody asked for more.
+        digest: identifies the result: the same digest, the same version. Empty where the source has no identity.
         budget: what each worker may hold in memory.
     """
 
@@ -55,8 +55,13 @@ class Plan:
         return self.spec.splits.names if self.spec.splits else (ONLY_SPLIT,)
 
 
-def make_plan(spec: Spec) -> Plan:
+def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
     """Looks at the source and holds the spec against it. Reads the source once where only its bytes can identify it.
+
+    Args:
+        spec: what to build.
+        identify: whether to identify the source and the result. Without, no more is read than the source needs to
+            name its features and pieces.
 
     Raises:
         SourceError: the source cannot be read.
@@ -69,8 +74,8 @@ def make_plan(spec: Spec) -> Plan:
         _refuse_unknown("text_features", name, features)
     label_feature = _label_feature(spec, features)
     refuse_impossible_checks(spec.checks.examples, features)
-    source = {"kind": spec.source.kind, **spec.source.identity()}
-    digest = _digest(spec, source, spec.partitioner.identity())
+    source = {"kind": spec.source.kind, **(spec.source.identity() if identify else {})}
+    digest = _digest(spec, source, spec.partitioner.identity()) if identify else ""
     budget = share_memory(spec.runner.memory_bytes, spec.runner.num_workers)
     text_features = _text_features(spec, features)
     return Plan(spec, features, text_features, label_feature, spec.source.pieces(), source, digest, budget)
