@@ -6,7 +6,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -15,8 +14,8 @@ from pydantic import ConfigDict, Field
 
 from groupstream import SourceError
 from groupstream.features import Features
-from sources.files import FileSource, not_utf8, opened, unreadable
-from sources.selection import refuse_new_features, selected_features
+from sources.files import FilePart, FileSource, SourceFile, not_utf8, opened, unreadable
+from sources.selection import refuse_new_features
 
 _BLOCK_BYTES = 8 << 20
 
@@ -37,13 +36,13 @@ class CommaSeparated(FileSource):
         _BLOCK_BYTES, ge=1 << 10, le=1 << 30, description="The longest row, newlines inside its fields included."
     )
 
-    def available_features(self) -> Features:
-        """The header of the first file. See `Source.available_features`."""
-        names = self._header(self.files()[0])
-        return selected_features(self.features, pa.schema([(name, pa.string()) for name in names]))
+    def file_schema(self) -> pa.Schema:
+        """The header of the first file. See `FileSource.file_schema`."""
+        return pa.schema([(name, pa.string()) for name in self._header(self.files()[0])])
 
-    def read_file(self, file: Path, features: Features) -> Iterator[pa.RecordBatch]:
-        """See `FileSource.read_file`."""
+    def read_part(self, part: FilePart, features: Features) -> Iterator[pa.RecordBatch]:
+        """See `FileSource.read_part`."""
+        file = part.file
         names = self._header(file)
         if self.features is None:
             refuse_new_features(names, features, f"{file}, header")
@@ -71,7 +70,7 @@ class CommaSeparated(FileSource):
                 if "Empty CSV" not in str(error):  # it is: the header ends the file, without a newline
                     raise SourceError(self._explain(file, error, bad_rows)) from error
 
-    def _explain(self, file: Path, error: pa.ArrowInvalid, bad_rows: list[Any]) -> str:
+    def _explain(self, file: SourceFile, error: pa.ArrowInvalid, bad_rows: list[Any]) -> str:
         if bad_rows:
             number, found, expected = (row := bad_rows[0]).number - 1, row.actual_columns, row.expected_columns
             return (
@@ -82,7 +81,7 @@ class CommaSeparated(FileSource):
             return f"{file}: {_TOO_LONG.format('a row', self.max_row_bytes)}"
         return unreadable(file, error)
 
-    def _header(self, file: Path) -> list[str]:
+    def _header(self, file: SourceFile) -> list[str]:
         with opened(file) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
             lines = io.StringIO(text.read(self.max_row_bytes), newline="")
@@ -100,7 +99,7 @@ class CommaSeparated(FileSource):
 _TOO_LONG = "{} is longer than source.max_row_bytes, {:,} bytes; raise that, or look for a double quote never closed"
 
 
-def _refuse_bad_names(names: list[str], file: Path) -> None:
+def _refuse_bad_names(names: list[str], file: SourceFile) -> None:
     if not names:
         raise SourceError(f"{file} has no header line. Write the names of the columns into its first line")
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):

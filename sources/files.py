@@ -1,54 +1,123 @@
-"""The files of a source: found, named, fingerprinted and opened."""
+"""Sources that are files. What such a source needs to find, name and open them stands here under one roof."""
 
 from __future__ import annotations
 
-import functools
-import glob
-import hashlib
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import google_crc32c
 import pyarrow as pa
 from pydantic import Field
 
-from groupstream import SourceError
+from groupstream import SpecError
 from groupstream.features import Features
-from sources.selection import conform
-from sources.source import SELECTION_HELP, Piece, Selection, Source, SourceBatch
+from sources.choice import SELECTION_HELP, FeatureChoice, Selection, names_in_source
+from sources.globs import find_files
+from sources.opening import first_line, is_compressed, not_utf8, opened, seekable, unreadable
+from sources.selection import conform, features_in_source, selected_features
+from sources.source import Piece, Source, SourceBatch
+from sources.source_file import SourceFile, identity_of, local_file, names_of
 
-_BLOCK_BYTES = 4 << 20
+__all__ = [
+    "FilePart",
+    "FileSource",
+    "SourceFile",
+    "find_files",
+    "first_line",
+    "identity_of",
+    "is_compressed",
+    "local_file",
+    "names_of",
+    "not_utf8",
+    "opened",
+    "seekable",
+    "unreadable",
+]
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file, or a part of one that is read without the rest.
+
+    Attributes:
+        name: of the file, below the folder that all files of the source share.
+        start: where the part begins: a byte, or what else the source counts in.
+        end: where the next one begins; None for the last.
+    """
+
+    file: SourceFile
+    name: str
+    start: int = 0
+    end: int | None = None
 
 
 class FileSource(Source, ABC):
-    """A source that is files. A piece is a file.
+    """A source that is files. A piece is a file, or a part of one that `spans` tells.
 
     Attributes:
         unit: what an example of a file is called in errors.
+        span_unit: what `spans` counts in.
     """
 
     places: ClassVar[frozenset[str]] = frozenset(["paths"])
     unit: ClassVar[str] = "row"
+    span_unit: ClassVar[str] = "byte"
 
-    paths: list[str] = Field(min_length=1, description='Files or patterns, such as "news/*.jsonl.gz".')
+    paths: list[str] = Field(
+        min_length=1,
+        description='Files or patterns, such as "news/*.jsonl.gz" or "gs://bucket/news/**/*.jsonl.gz"; '
+        "also s3:// and, file by file, https://.",
+    )
     features: Selection = Field(None, description=SELECTION_HELP)
+    path_feature: str | None = Field(
+        None,
+        min_length=1,
+        description="Adds a feature of this name: the name of the file, such as cats.csv, below the folder that all "
+        "files share. It is added whatever the selection of features says.",
+    )
 
     @abstractmethod
-    def read_file(self, file: Path, features: Features) -> Iterator[pa.RecordBatch]:
-        """The examples of a file, in order; their columns need not have the types of `features` yet."""
+    def file_schema(self) -> pa.Schema:
+        """The features of the files, before any are selected. Reads as little as it can."""
 
-    def files(self) -> list[Path]:
+    @abstractmethod
+    def read_part(self, part: FilePart, features: Features) -> Iterator[pa.RecordBatch]:
+        """The examples of a part of a file, in order.
+
+        Args:
+            features: the features to give, under the names that they have in the files; the columns need not have
+                their types yet.
+        """
+
+    def spans(self, file: SourceFile) -> list[tuple[int, int | None]]:
+        """Start and end of each part of a file. They depend on the file alone."""
+        return [(0, None)]
+
+    def files(self) -> list[SourceFile]:
         """The files, sorted."""
         return find_files(self.paths)
+
+    def available_features(self) -> Features:
+        """See `Source.available_features`."""
+        schema = self.file_schema()
+        if self.path_feature is None:
+            return selected_features(self.features, schema)
+        if self.path_feature in schema.names:
+            raise SpecError(
+                f"source.path_feature {self.path_feature!r} is the name of a feature of the files; choose another one"
+            )
+        return selected_features(self._wanted(), schema.append(pa.field(self.path_feature, pa.string())))
 
     def pieces(self) -> list[Piece]:
         """See `Source.pieces`."""
         files = self.files()
-        return [Piece(i, name, file) for i, (name, file) in enumerate(zip(names_of(files), files, strict=True))]
+        parts = [
+            FilePart(file, name, start, end)
+            for file, name in zip(files, names_of(files), strict=True)
+            for start, end in self.spans(file)
+        ]
+        return [Piece(i, self._label(part), part) for i, part in enumerate(parts)]
 
     def identity(self) -> dict[str, Any]:
         """See `Source.identity`."""
@@ -56,102 +125,26 @@ class FileSource(Source, ABC):
 
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
+        part: FilePart = piece.part
+        wanted = self._wanted()
+        in_files = dict(features_in_source(wanted, features))
+        has_path = self.path_feature is not None and in_files.pop(self.path_feature, None) is not None
         number = 1
-        for batch in self.read_file(piece.part, features):
-            yield SourceBatch(conform(batch, features, f"{piece.label}, {self.unit}", number))
+        for batch in self.read_part(part, in_files):
+            columns = _with_name(batch, str(self.path_feature), part.name) if has_path else batch
+            yield SourceBatch(conform(columns, features, f"{piece.label}, {self.unit}", number, wanted))
             number += len(batch)
 
+    def _wanted(self) -> Selection:
+        """The selection, with the name of the file."""
+        name, wanted = self.path_feature, self.features
+        if name is None or wanted is None or name in names_in_source(wanted).values():
+            return wanted
+        return {**wanted, name: FeatureChoice()} if isinstance(wanted, dict) else [*wanted, name]
 
-def find_files(patterns: list[str]) -> list[Path]:
-    """The files that the patterns name, sorted, each once, as absolute paths.
-
-    Raises:
-        SourceError: a pattern that names no file.
-    """
-    found: set[Path] = set()
-    for pattern in patterns:
-        matches = _matches(pattern)
-        files = {p.absolute() for p in matches if p.is_file()}  # not resolved: links have names too
-        if not files and matches:
-            raise SourceError(
-                f"source path {pattern!r} is a folder; name its files, such as {pattern.rstrip('/')}/*. "
-                "Check source.paths"
-            )
-        if not files:
-            raise SourceError(f"source path {pattern!r} names no file, seen from {Path.cwd()}. Check source.paths")
-        found |= files
-    return sorted(found)
+    def _label(self, part: FilePart) -> str:
+        return f"{part.name} from {self.span_unit} {part.start:,}" if part.start else part.name
 
 
-def _matches(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
-    if path.exists():  # a name may hold what means something in a pattern, such as [1]
-        return [path]
-    return [Path(p) for p in glob.glob(str(path), recursive=True)]
-
-
-def names_of(files: list[Path]) -> list[str]:
-    """Short distinct names: the paths below the folder that all share."""
-    base = os.path.commonpath([f.absolute().parent for f in files])
-    return [f.absolute().relative_to(base).as_posix() for f in files]
-
-
-def identity_of(files: list[Path]) -> dict[str, Any]:
-    """The identity of the content of the files: their names, sizes and CRC32Cs. Reads every byte.
-
-    CRC32C, since it costs less than the disk, and since buckets keep it for each object.
-    """
-    stats = [file.stat() for file in files]
-    lines = [
-        f"{name}\t{stat.st_size}\t{_crc32c(file, stat.st_size, stat.st_mtime_ns)}"
-        for name, file, stat in zip(names_of(files), files, stats, strict=True)
-    ]
-    return {
-        "num_files": len(files),
-        "num_bytes": sum(stat.st_size for stat in stats),
-        "fingerprint": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-    }
-
-
-@contextmanager
-def opened(file: Path) -> Iterator[pa.NativeFile]:
-    """A stream of the bytes of a file; .gz and .zst are decompressed.
-
-    Raises:
-        SourceError: it cannot be read; a compressed file that is cut short or broken.
-    """
-    try:
-        with pa.input_stream(str(file), compression="detect") as stream:
-            if file.suffix in (".gz", ".zst") and not file.stat().st_size:
-                raise EOFError("an empty file, where even no data takes some bytes when it is compressed")
-            yield stream
-    except (OSError, EOFError) as error:
-        raise SourceError(unreadable(file, error)) from error
-
-
-def unreadable(file: Path, error: Exception) -> str:
-    """The message for a file that cannot be read."""
-    size = file.stat().st_size if file.exists() else 0
-    what = f"cannot read {file} ({size:,} bytes): {first_line(error)}"
-    return f"{what}. Fetch the file again, or leave it out of source.paths"
-
-
-def first_line(error: Exception) -> str:
-    """What an error of a library says, in one line of ours."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")[:300]
-
-
-def not_utf8(where: str) -> str:
-    """The message for text in another encoding."""
-    return f"{where} is not UTF-8 text. Convert the file, such as with: iconv -f LATIN1 -t UTF-8 OLD > NEW"
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def _crc32c(file: Path, size_bytes: int, modified_at_ns: int) -> str:
-    """The checksum of a file; kept for as long as the file is as it was, since a command may ask twice."""
-    crc = google_crc32c.Checksum()
-    with open(file, "rb") as handle:
-        while block := handle.read(_BLOCK_BYTES):
-            crc.update(block)
-    return crc.digest().hex()
+def _with_name(batch: pa.RecordBatch, column: str, name: str) -> pa.RecordBatch:
+    return batch.append_column(column, pa.repeat(pa.scalar(name, pa.string()), len(batch)))

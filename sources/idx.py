@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from groupstream import Feature, SourceError, SpecError
 from groupstream.features import Features
-from sources.files import find_files, identity_of, names_of, opened
+from sources.files import SourceFile, find_files, identity_of, names_of, opened
 from sources.source import Piece, Source, SourceBatch
 
 _MAGIC = b"\0\0\x08"  # unsigned bytes; the number of dimensions follows
@@ -67,8 +66,8 @@ class Idx(Source):
         for some, their_labels in zip(_read_blocks(images, 3), _read_blocks(labels, 1), strict=True):
             yield SourceBatch(_batch(some, their_labels, features))
 
-    def _pairs(self) -> list[tuple[Path, Path]]:
-        images, labels = find_files(self.images), find_files(self.labels)
+    def _pairs(self) -> list[tuple[SourceFile, SourceFile]]:
+        images, labels = find_files(self.images, "source.images"), find_files(self.labels, "source.labels")
         if len(images) != len(labels):
             raise SpecError(
                 f"source.images names {len(images)} files, source.labels {len(labels)}; give as many of each"
@@ -82,7 +81,7 @@ def _batch(images: np.ndarray, labels: np.ndarray, features: Features) -> pa.Rec
     return pa.record_batch({"image": image, "label": pa.array(labels.astype(np.int64))})
 
 
-def _read_blocks(file: Path, num_dimensions: int) -> Iterator[np.ndarray]:
+def _read_blocks(file: SourceFile, num_dimensions: int) -> Iterator[np.ndarray]:
     """The tensor of an idx file, uint8, some of its first dimension at a time."""
     count, *size = _read_shape(file, num_dimensions)
     item_bytes = math.prod(size)
@@ -98,12 +97,12 @@ def _read_blocks(file: Path, num_dimensions: int) -> Iterator[np.ndarray]:
             raise SourceError(_wrong_size(file, count * item_bytes + len(more), count * item_bytes))
 
 
-def _wrong_size(file: Path, found_bytes: int, expected_bytes: int) -> str:
+def _wrong_size(file: SourceFile, found_bytes: int, expected_bytes: int) -> str:
     found = f"at least {found_bytes:,}" if found_bytes > expected_bytes else f"{found_bytes:,}"
     return f"{file} holds {found} bytes of data, its header says {expected_bytes:,}. Fetch the file again"
 
 
-def _read_shape(file: Path, num_dimensions: int) -> tuple[int, ...]:
+def _read_shape(file: SourceFile, num_dimensions: int) -> tuple[int, ...]:
     """The shape in the header of an idx file."""
     with opened(file) as stream:
         header = stream.read(4 + 4 * num_dimensions)

@@ -6,7 +6,6 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import pyarrow as pa
@@ -14,8 +13,7 @@ from pydantic import ConfigDict
 
 from groupstream import SourceError
 from groupstream.features import Features
-from sources.files import FileSource, not_utf8, opened
-from sources.selection import selected_features
+from sources.files import FilePart, FileSource, SourceFile, not_utf8, opened
 
 _OPENING = re.compile(r'<doc id="(?P<id>[^"]*)" (?:revid="[^"]*" )?url="(?P<url>[^"]*)" title="(?P<title>.*)">')
 _SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "url", "title", "text")])
@@ -33,18 +31,18 @@ class WikiExtractor(FileSource):
     kind: Literal["wikiextractor"] = "wikiextractor"
     unit: ClassVar[str] = "article"
 
-    def available_features(self) -> Features:
-        """See `Source.available_features`."""
-        return selected_features(self.features, _SCHEMA)
+    def file_schema(self) -> pa.Schema:
+        """See `FileSource.file_schema`."""
+        return _SCHEMA
 
-    def read_file(self, file: Path, features: Features) -> Iterator[pa.RecordBatch]:
-        """See `FileSource.read_file`."""
-        articles = _articles(file)
+    def read_part(self, part: FilePart, features: Features) -> Iterator[pa.RecordBatch]:
+        """See `FileSource.read_part`."""
+        articles = _articles(part.file)
         while some := list(itertools.islice(articles, _BATCH_EXAMPLES)):
             yield pa.RecordBatch.from_pylist(some, _SCHEMA)
 
 
-def _articles(file: Path) -> Iterator[dict[str, str]]:
+def _articles(file: SourceFile) -> Iterator[dict[str, str]]:
     article: dict[str, str] | None = None
     text: list[str] = []
     for number, line in enumerate(_lines(file), 1):
@@ -77,7 +75,7 @@ def _cut(where: str, article: dict[str, str]) -> str:
     return f"{where}: the article {article['title']!r} has no </doc>, it is cut short. Extract the file again"
 
 
-def _lines(file: Path) -> Iterator[str]:
+def _lines(file: SourceFile) -> Iterator[str]:
     with opened(file) as stream:
         try:
             yield from io.TextIOWrapper(stream, encoding="utf-8-sig", newline="\n")

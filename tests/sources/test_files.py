@@ -11,7 +11,7 @@ import pytest
 
 from groupstream import SourceError
 from sources import CommaSeparated, JsonLines, WikiExtractor
-from sources.files import find_files, names_of
+from sources.files import find_files, local_file, names_of
 
 _LINES = "".join(f"{i}\n" for i in range(5_000))
 _CONTENT = {
@@ -103,7 +103,8 @@ def test_file_is_found_by_a_name_that_is_a_pattern_too(write: Any) -> None:
 def test_link_keeps_its_own_name(write: Any) -> None:
     write("blob", "a\n1\n")
     Path("link.csv").symlink_to("blob")
-    assert find_files(["link.csv"]) == [Path("link.csv").absolute()]
+    assert find_files(["link.csv"]) == [local_file("link.csv")]
+    assert find_files(["link.csv"])[0].address == str(Path("link.csv").absolute())
 
 
 def test_names_begin_below_the_common_folder() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sources.jsonl
 from groupstream import ExampleError, Feature, SourceError, SpecError
 from sources import JsonLines
+from sources.lines import BLOCK_BYTES
 
 _LONG = '{"a": 1, "t": "' + "x" * 1_000 + '"}\n'  # 9,000 of these are more than a block
 
@@ -67,7 +67,7 @@ def test_jsonl_gives_back_what_was_written(rows: list[dict[str, Any]], escaped: 
 
 
 def test_line_longer_than_a_block_is_read(write: Any, read_rows: Any) -> None:
-    size = sources.jsonl._BLOCK_BYTES * 2
+    size = BLOCK_BYTES * 2
     write("x.jsonl", '{"a": "p"}\n{"a": "' + "x" * size + '"}\n{"a": "q"}')
     assert [len(row["a"]) for row in read_rows(_jsonl("x.jsonl"))] == [1, size, 1]
 
@@ -76,7 +76,7 @@ def test_file_is_read_in_blocks(write: Any) -> None:
     source = _jsonl(write("x.jsonl", _LONG * 20_000))
     sizes = [b.columns.nbytes for b in source.read(source.pieces()[0], source.available_features(), frozenset())]
     assert len(sizes) > 1
-    assert max(sizes) <= sources.jsonl._BLOCK_BYTES
+    assert max(sizes) <= BLOCK_BYTES
 
 
 def test_missing_key_and_null_are_null(write: Any, read_rows: Any) -> None:

@@ -115,5 +115,5 @@ def test_reddit_is_read_as_python_reads_it(spec: Spec) -> None:
             for b in every.read(piece, every.available_features(), frozenset())
             for row in b.columns.to_pylist()
         ]
-        with open(piece.part, newline="", encoding="utf-8") as file:
+        with open(piece.part.file.address, newline="", encoding="utf-8") as file:
             assert read == [tuple(row) for row in csv.reader(file)][1:]

@@ -1,0 +1,128 @@
+"""Finding files by patterns, on this machine and in buckets."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from groupstream import SourceError
+from groupstream.stores import HttpStore, is_url
+from sources.source_file import SourceFile, place_of, stored_file
+
+_MAGIC = re.compile(r"[*?\[]")
+
+
+def find_files(patterns: Iterable[str], field: str = "source.paths") -> list[SourceFile]:
+    """The files that the patterns name, each once, sorted by their folders and names.
+
+    `*` stands for any letters but a slash, `**` for any folders, `?` for one letter, `[ab]` for one of these. Names
+    that begin with a dot are found only by a pattern that does, too. In a bucket all objects below the last folder
+    without such a sign are listed: 1,000 a request. A web server has no lists: its files are named one by one.
+
+    Args:
+        field: what of the spec holds the patterns; it is named in errors.
+
+    Raises:
+        SourceError: a pattern that names no file.
+        StoreError: a bucket that cannot be listed.
+    """
+    found: dict[str, SourceFile] = {}
+    for pattern in patterns:
+        files = list(_found(pattern, field))
+        found.update((file.address, file) for file in files)
+    return sorted(found.values(), key=lambda file: file.address.split("/"))
+
+
+def _found(pattern: str, field: str) -> Iterator[SourceFile]:
+    matches = _found_in_store(pattern, field) if is_url(pattern) else _found_here(pattern, field)
+    first = next(matches, None)
+    if first is None:
+        seen_from = "" if is_url(pattern) else f", seen from {Path.cwd()}"
+        raise SourceError(f"source path {pattern!r} names no file{seen_from}. Check {field}")
+    yield first
+    yield from matches
+
+
+def _found_here(pattern: str, field: str) -> Iterator[SourceFile]:
+    paths, num_files = _paths(pattern), 0
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError:  # a link to nowhere, or gone
+            continue
+        if stat.S_ISREG(status.st_mode):
+            num_files += 1
+            yield SourceFile(str(Path(path).absolute()), status.st_size)  # not resolved: links have names too
+    if paths and not num_files and any(os.path.isdir(path) for path in paths):  # noqa: PTH112
+        raise _is_folder(pattern, field)
+
+
+def _paths(pattern: str) -> list[str]:
+    path = os.path.expanduser(pattern)  # noqa: PTH111
+    if os.path.exists(path):  # noqa: PTH110 - a name may hold what means something in a pattern, such as [1]
+        return [path]
+    return glob.glob(path, recursive=True)
+
+
+def _found_in_store(pattern: str, field: str) -> Iterator[SourceFile]:
+    store, path = place_of(pattern)
+    stored = store.stat(path) if path else None
+    if stored is not None:
+        yield stored_file(store.root, stored)
+        return
+    match = _MAGIC.search(path)
+    if isinstance(store, HttpStore):
+        if match:
+            raise SourceError(
+                f"source path {pattern!r}: a web server does not list its files; name each one. Check {field}"
+            )
+        return
+    if match is None:
+        if next(store.objects(path), None) is not None:
+            raise _is_folder(pattern, field)
+        return
+    folder = path[: match.start()].rpartition("/")[0]
+    wanted = _regex(path)
+    for each in store.objects(folder):
+        if wanted.fullmatch(each.path):
+            yield stored_file(store.root, each)
+
+
+def _is_folder(pattern: str, field: str) -> SourceError:
+    return SourceError(
+        f"source path {pattern!r} is a folder; name its files, such as {pattern.rstrip('/')}/*. Check {field}"
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _regex(pattern: str) -> re.Pattern[str]:
+    """What the whole path of an object must match. Dots at the beginning of names are left to the listing."""
+    *folders, name = pattern.split("/")
+    parts = ["(?:[^/]+/)*" if part == "**" else f"{_regex_of_name(part)}/" for part in folders]
+    last = "(?:[^/]+/)*[^/]+" if name == "**" else _regex_of_name(name)
+    return re.compile("".join(parts) + last, re.DOTALL)
+
+
+_SIGN = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+
+
+def _regex_of_name(name: str) -> str:
+    return "".join(_regex_of_sign(sign) for sign in _SIGN.findall(name))
+
+
+def _regex_of_sign(sign: str) -> str:
+    if sign[0] == "*":
+        return "[^/]*"
+    if sign == "?":
+        return "[^/]"
+    if len(sign) == 1:
+        return re.escape(sign)
+    inside = sign[1:-1]
+    negated, letters = inside[:1] == "!", inside.removeprefix("!")
+    escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", letters)
+    return f"(?!/)[{'^' if negated else ''}{escaped}]"
