@@ -12,10 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from groupstream import SourceError
+from sources.batch_size import FIRST_BATCH_EXAMPLES, examples_a_batch
 from sources.files import first_line
-
-_BATCH_BYTES = 8 << 20
-_FIRST_RECORDS, _MAX_RECORDS = 16, 10_000  # of a batch: the first shows how large they are
 
 
 def count_records(file: Path) -> int:
@@ -39,12 +37,12 @@ def iter_record_ranges(file: Path, start: int, stop: int) -> Iterator[pa.LargeBi
     """
     reader = _open(file)
     try:
-        want = _FIRST_RECORDS
+        want = FIRST_BATCH_EXAMPLES
         while start < stop:
             records = pa.array(reader.read(start, min(start + want, stop)), pa.large_binary())
             yield records
             start += len(records)
-            want = max(1, min(_MAX_RECORDS, _BATCH_BYTES * len(records) // max(records.nbytes, 1)))
+            want = examples_a_batch(len(records), records.nbytes)
     except (RuntimeError, ValueError, IndexError) as error:
         raise SourceError(_unreadable(file, error)) from error
     finally:

@@ -76,7 +76,7 @@ def test_rows_follow_an_indices_mapping_that_is_still_there(
     assert _texts(read_rows(HuggingFace(folder=f"{saved}/"))) == shuffled["text"][:]
 
 
-def test_pieces_hold_a_hundred_thousand_examples_and_batches_two_thousand(tmp_path: Path) -> None:
+def test_pieces_hold_a_hundred_thousand_examples_and_batches_ten_thousand(tmp_path: Path) -> None:
     datasets.Dataset.from_dict({"n": range(200_001)}).save_to_disk(str(tmp_path / "saved"))
     source = HuggingFace(folder=str(tmp_path / "saved"))
     assert [piece.label for piece in source.pieces()] == [
@@ -86,7 +86,7 @@ def test_pieces_hold_a_hundred_thousand_examples_and_batches_two_thousand(tmp_pa
     ]
     features = source.available_features()
     found = [[b.columns["n"] for b in source.read(piece, features, frozenset())] for piece in source.pieces()]
-    assert [max(map(len, batches)) for batches in found] == [2_000, 2_000, 1]
+    assert [max(map(len, batches)) for batches in found] == [10_000, 10_000, 1]
     assert pa.concat_arrays([b for batches in found for b in batches]).to_pylist() == list(range(200_001))
 
 
