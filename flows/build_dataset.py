@@ -28,7 +28,8 @@ def build_dataset(spec: Spec) -> BuildResult:
     """Builds a dataset as its spec says, or finds that this version exists."""
     stages = Stages()
     store = open_store(spec.publish.root or default_root())
-    with staging_for(store, spec.runner.staging) as staging:  # first: a root that cannot be written is refused at once
+    staging_area = staging_for(store, spec.runner.staging, is_distributed=spec.runner.is_distributed)
+    with staging_area as staging:  # first: a root that cannot be written is refused at once
         with stages("Locate"):
             plan = locate(spec)
         with recorded_run(plan, default_registry_url(store.root), stages) as run:

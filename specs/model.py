@@ -10,6 +10,7 @@ from groupstream import layout
 from partitioners import AnyPartitioner
 from partitioners.splits import AnySplits
 from sources import AnySource
+from specs.runner import AnyRunner, Local
 from validation import Checks
 
 
@@ -44,24 +45,6 @@ class Publish(BaseModel):
     )
 
 
-class Runner(BaseModel):
-    """How the build runs. It changes nothing in the result."""
-
-    model_config = ConfigDict(frozen=True)
-
-    num_workers: int = Field(1, ge=1, le=256, description="How many processes.")
-    memory_bytes: int = Field(
-        2 << 30,
-        ge=64 << 20,
-        description="How much memory the worker processes may use together. Less makes more, smaller runs.",
-    )
-    staging: str | None = Field(
-        None,
-        description="A folder, or gs:// or s3:// address, for what is written before it is published. Default: beside "
-        "the datasets, or a temporary folder where those lie elsewhere than on this machine.",
-    )
-
-
 class Spec(BaseModel):
     """What to build."""
 
@@ -87,7 +70,7 @@ class Spec(BaseModel):
     )
     checks: Checks = Field(Checks(), description="What must hold before anything is published.")
     publish: Publish = Field(Publish(), description="Where the version goes.")
-    runner: Runner = Field(Runner(), description="How the build runs.")
+    runner: AnyRunner = Field(Local(), description="Where the build runs. It changes nothing in the result.")
 
     def resolved(self) -> dict[str, Any]:
         """All that determines the result, defaults included; no place of the source or the result, nor how it runs."""
