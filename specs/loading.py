@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -86,9 +86,10 @@ def _explain(detail: ErrorDetails) -> str:
         case "missing":
             return f"{key} is missing: {_follow(outer)[1].model_fields[last].description}"
         case "union_tag_not_found":
-            return f"{key}.kind is missing; it is one of {', '.join(_kinds(annotation))}"
+            return f"{key}.{_tag(annotation)} is missing; it is one of {', '.join(_kinds(annotation))}"
         case "union_tag_invalid":
-            return f"{key}.kind is {(tag := detail['ctx']['tag'])!r}; {hint(tag, _kinds(annotation))}"
+            tag = detail["ctx"]["tag"]
+            return f"{key}.{_tag(annotation)} is {tag!r}; {hint(tag, _kinds(annotation))}"
     message = detail["msg"].removeprefix("Value error, ")
     value = "" if isinstance(detail["input"], dict) else f" is {detail['input']!r:.80}"
     way_out = ". Put it in quotes" if detail["type"] == "string_type" and isinstance(detail["input"], float) else ""
@@ -121,6 +122,19 @@ def _names_a_type(part: int | str) -> bool:
 
 
 def _kinds(annotation: Any) -> dict[str, type[BaseModel]]:
-    """The models of a union, by kind."""
-    models = [member for member in get_args(annotation) if hasattr(member, "model_fields")]
-    return {model.model_fields["kind"].default: model for model in models if "kind" in model.model_fields}
+    """The models of a union, by what tells them apart."""
+    tag = _tag(annotation)
+    return {model.model_fields[tag].default: model for model in _models(annotation) if tag in model.model_fields}
+
+
+def _tag(annotation: Any) -> str:
+    """The key that tells the models of a union apart: kind, but by of splits."""
+    return "kind" if any("kind" in model.model_fields for model in _models(annotation)) else "by"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    for member in get_args(annotation):
+        if hasattr(member, "model_fields"):
+            yield member
+        else:
+            yield from _models(member)
