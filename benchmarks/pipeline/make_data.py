@@ -19,18 +19,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.pipeline.tfds_folder import NUM_FILES, write_tfds_folder
 from benchmarks.pipeline.words import texts
 from benchmarks.reader.make_version import zipf_sizes
-from groupstream.binary import data_of
 from groupstream.examples.encoding import encode_examples
-from groupstream.features import GROUP_ID, Feature
-from groupstream.manifest import canonical_json
-from groupstream.tfds_metadata import features_json
-from groupstream.tfrecord import frame_records
+from groupstream.features import Feature
 
 ROW_GROUP_BYTES = 64 << 20
 FILE_ROW_GROUPS = 4
-TFDS_FILES = 8
 FEATURES = {"key": Feature(dtype="string"), "text": Feature(dtype="string")}
 
 
@@ -149,31 +145,12 @@ def _value_bytes(table: pa.Table) -> int:
 
 
 def _write_tfds(target: Path, data: Data) -> int:
-    """Examples of key and text, as `tfds.builder_from_directory` reads them."""
-    shards, payload_bytes = [], 0
-    for number, owners in enumerate(np.array_split(_owners(data), TFDS_FILES)):
-        table = _rows(data, owners, number)
-        payload_bytes += _value_bytes(table)
-        schema = pa.schema([(name, feature.arrow_type) for name, feature in FEATURES.items()])
-        [batch] = table.cast(schema).combine_chunks().to_batches()
-        records = data_of(frame_records(encode_examples(batch, FEATURES)))
-        (target / f"talk-train.tfrecord-{number:05d}-of-{TFDS_FILES:05d}").write_bytes(records)
-        shards.append((len(owners), records.size))
-    found = features_json(FEATURES)
-    del found["featuresDict"]["features"][GROUP_ID]  # which only a built version has
-    (target / "features.json").write_bytes(canonical_json(found))
-    (target / "dataset_info.json").write_bytes(canonical_json(_tfds_info(shards)))
-    return payload_bytes
-
-
-def _tfds_info(shards: list[tuple[int, int]]) -> dict[str, object]:
-    split = {
-        "name": "train",
-        "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-        "numBytes": str(sum(size for _, size in shards)),
-        "shardLengths": [str(count) for count, _ in shards],
-    }
-    return {"name": "talk", "version": "1.0.0", "fileFormat": "tfrecord", "splits": [split]}
+    """Examples of key and text as a prepared TFDS dataset."""
+    schema = pa.schema([(name, feature.arrow_type) for name, feature in FEATURES.items()])
+    tables = [_rows(data, owners, n).cast(schema) for n, owners in enumerate(np.array_split(_owners(data), NUM_FILES))]
+    batches = (table.combine_chunks().to_batches()[0] for table in tables)
+    write_tfds_folder(target, FEATURES, (encode_examples(batch, FEATURES) for batch in batches))
+    return sum(map(_value_bytes, tables))
 
 
 if __name__ == "__main__":
