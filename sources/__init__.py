@@ -10,11 +10,12 @@ from sources.idx import Idx
 from sources.jsonl import JsonLines
 from sources.python_modules import PythonModules
 from sources.source import Piece, Source, SourceBatch
+from sources.text import Text
 from sources.tfds import Tfds
 from sources.wikiextractor import WikiExtractor
 
 AnySource = Annotated[
-    CommaSeparated | HuggingFace | Idx | JsonLines | PythonModules | Tfds | WikiExtractor, Field(discriminator="kind")
+    CommaSeparated | HuggingFace | Idx | JsonLines | PythonModules | Text | Tfds | WikiExtractor, Field(discriminator="kind")
 ]
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "PythonModules",
     "Source",
     "SourceBatch",
+    "Text",
     "Tfds",
     "WikiExtractor",
 ]

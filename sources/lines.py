@@ -57,7 +57,7 @@ def line_blocks(part: FilePart, block_bytes: int = BLOCK_BYTES) -> Iterator[Line
         SourceError: the file cannot be read.
     """
     line: int | None = None if part.start else 1
-    for offset, block in _whole_lines(part, block_bytes):
+    for offset, block in whole_lines(part, block_bytes):
         text = block.removeprefix(codecs.BOM_UTF8) if offset == 0 else block
         if text.strip():
             yield Lines(text, line, offset + len(block) - len(text))
@@ -65,11 +65,15 @@ def line_blocks(part: FilePart, block_bytes: int = BLOCK_BYTES) -> Iterator[Line
             line += block.count(b"\n")
 
 
-def _whole_lines(part: FilePart, block_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Offset and bytes of each block."""
+def whole_lines(part: FilePart, block_bytes: int, beyond: bool = False) -> Iterator[tuple[int, bytes]]:
+    """The same as they stand in the file: the offset and the bytes of each block.
+
+    Args:
+        beyond: go on to the end of the file; whoever asks knows where to stop.
+    """
     pending: list[bytes] = []  # of a line that is not whole yet
     offset = 0
-    for position, data, is_last in _chunks(part, block_bytes):
+    for position, data, is_last in _chunks(part, block_bytes, beyond):
         if not pending:
             offset = position
         if end := len(data) if is_last else data.rfind(b"\n") + 1:
@@ -79,9 +83,9 @@ def _whole_lines(part: FilePart, block_bytes: int) -> Iterator[tuple[int, bytes]
             pending.append(data[end:])
 
 
-def _chunks(part: FilePart, block_bytes: int) -> Iterator[tuple[int, bytes, bool]]:
+def _chunks(part: FilePart, block_bytes: int, beyond: bool) -> Iterator[tuple[int, bytes, bool]]:
     """Offset and bytes of each chunk of a part, and whether it is the last."""
-    chunks = _cut_chunks(part, block_bytes)
+    chunks = _cut_chunks(part, block_bytes, None if beyond else part.end)
     following = next(chunks, None)
     while following is not None:
         position, data = following
@@ -89,8 +93,8 @@ def _chunks(part: FilePart, block_bytes: int) -> Iterator[tuple[int, bytes, bool
         yield position, data, following is None
 
 
-def _cut_chunks(part: FilePart, block_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """The bytes from the first line that begins at `start` or later to the first that begins at `end` or later."""
+def _cut_chunks(part: FilePart, block_bytes: int, end: int | None) -> Iterator[tuple[int, bytes]]:
+    """The bytes from the first line that begins at the start or later to the first that begins at `end` or later."""
     position = max(0, part.start - 1)  # a line begins at `start` where the byte before it is a newline
     begun = part.start == 0
     with opened(part.file, position, part.end) as stream:
@@ -100,9 +104,9 @@ def _cut_chunks(part: FilePart, block_bytes: int) -> Iterator[tuple[int, bytes]]
                 begun = first > 0
                 position += first or len(data)
                 data = data[first:] if begun else b""
-                if part.end is not None and position >= part.end:
+                if end is not None and position >= end:
                     return
-            if part.end is not None and (stop := data.find(b"\n", max(0, part.end - 1 - position)) + 1):
+            if end is not None and (stop := data.find(b"\n", max(0, end - 1 - position)) + 1):
                 yield position, data[:stop]
                 return
             if data:

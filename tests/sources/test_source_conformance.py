@@ -24,6 +24,7 @@ from sources import (
     JsonLines,
     PythonModules,
     Source,
+    Text,
     Tfds,
     WikiExtractor,
 )
@@ -60,6 +61,10 @@ def _jsonl(folder: Path) -> Source:
     return JsonLines(paths=_write_pair(folder, lambda t: "\n".join(json.dumps({"text": x}) for x in t), ".jsonl"))
 
 
+def _text(folder: Path) -> Source:
+    return Text(paths=_write_pair(folder, lambda texts: "\r\n".join(texts), ".txt"))
+
+
 def _wikiextractor(folder: Path) -> Source:
     article = '<doc id="{0}" url="u" title="T">\n{0}\n</doc>\n'
     return WikiExtractor(paths=_write_pair(folder, lambda texts: "".join(map(article.format, texts)), ".txt"))
@@ -94,6 +99,7 @@ CASES = [
     Case(Idx, _idx, old=bytes(range(6)), new=bytes(range(1, 7))),
     Case(JsonLines, _jsonl),
     Case(PythonModules, _python_modules, num_pieces=1),
+    Case(Text, _text),
     Case(WikiExtractor, _wikiextractor),
 ]
 
@@ -135,6 +141,13 @@ def test_pieces_are_numbered_named_and_read_alike_after_pickling(source: Source,
         assert _read(copy, its_piece) == _read(source, piece)
 
 
+def test_a_piece_gives_the_same_batches_again(source: Source) -> None:
+    for piece in source.pieces():
+        first, again = _read(source, piece), _read(source, piece)
+        assert [len(batch) for batch in first] == [len(batch) for batch in again]
+        assert all(one.equals(other) for one, other in zip(first, again, strict=True))
+
+
 def test_pieces_do_not_depend_on_the_working_directory(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +185,7 @@ def test_identity_changes_with_one_byte(source: Source, case: Case, tmp_path: Pa
     assert source.identity()["num_bytes"] > 0
 
 
-@pytest.mark.parametrize("make", [_csv, _idx, _jsonl, _python_modules, _wikiextractor])
+@pytest.mark.parametrize("make", [_csv, _idx, _jsonl, _python_modules, _text, _wikiextractor])
 def test_identity_changes_with_the_name_of_a_file(make: Callable[[Path], Source], tmp_path: Path) -> None:
     source = make(tmp_path)
     before = source.identity()
