@@ -15,7 +15,8 @@ from sources.tfds import Tfds
 from sources.wikiextractor import WikiExtractor
 
 AnySource = Annotated[
-    CommaSeparated | HuggingFace | Idx | JsonLines | PythonModules | Text | Tfds | WikiExtractor, Field(discriminator="kind")
+    CommaSeparated | HuggingFace | Idx | JsonLines | PythonModules | Text | Tfds | WikiExtractor,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
