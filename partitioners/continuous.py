@@ -13,14 +13,14 @@ from pydantic import ConfigDict, Field
 
 from groupstream import ExampleError, SpecError
 from partitioners.blend import Scale, blend_quantiles
-from partitioners.draws import draw_uniforms
 from partitioners.histogram import Histogram, count_values, merge_histograms, ordered_keys
 from partitioners.numbered import numbered
 from partitioners.partitioner import CountingPartitioner, ExampleIds, Rule
+from partitioners.seeded import Seeded
 from partitioners.sizes import GroupSizes
 
 
-class ByContinuous(CountingPartitioner):
+class ByContinuous(Seeded, CountingPartitioner):
     """Groups of about equal size along a number: strictness * number + (1 - strictness) * noise, cut into intervals.
 
     The number is standardised, the noise standard normal. With strictness 0 the groups are random; with 1 the first
@@ -40,12 +40,11 @@ class ByContinuous(CountingPartitioner):
     feature: str = Field(description="The feature that holds the number, such as length or age.")
     num_groups: int = Field(ge=1, le=100_000, description="How many groups.")
     strictness: float = Field(ge=0, le=1, description="0: at random; 0.5: number and noise weigh the same; 1: sorted.")
-    seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed draws other noise.")
 
     @property
     def reads(self) -> frozenset[str]:
         """See `Partitioner.reads`."""
-        return frozenset([self.feature])
+        return frozenset([self.feature]) | self.reads_key
 
     def count(self, batch: pa.RecordBatch, ids: ExampleIds) -> Histogram:
         """See `CountingPartitioner.count`."""
@@ -62,7 +61,7 @@ class ByContinuous(CountingPartitioner):
         ends = np.cumsum(GroupSizes(num_groups=self.num_groups).sizes_of(num_examples))
         if self.strictness == 1:
             before = np.cumsum(counts.counts) - counts.counts
-            return SortedRule(self.feature, self.seed, counts.bits, counts.keys, counts.counts, before, ends)
+            return SortedRule(self, counts.bits, counts.keys, counts.counts, before, ends)
         scale = Scale.of(counts.values, counts.counts)
         if not scale.deviation > 0 and self.strictness:
             raise SpecError(
@@ -72,7 +71,7 @@ class ByContinuous(CountingPartitioner):
         cuts = ends[:-1] / num_examples
         values = scale.standardised(counts.values) if self.strictness else counts.values
         borders = blend_quantiles(values, counts.counts, self.strictness, cuts)
-        return BlendRule(self.feature, self.seed, self.strictness, scale, borders)
+        return BlendRule(self, scale, borders)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +79,7 @@ class SortedRule:
     """Groups of neighbours. An example's place in the order is interpolated within its bin.
 
     Attributes:
-        feature: the number.
-        seed: of the places of equal numbers.
+        partitioner: of the spec.
         bits: see `Histogram`.
         keys: see `Histogram`.
         counts: see `Histogram`.
@@ -89,8 +87,7 @@ class SortedRule:
         ends: int64[num_groups], the first place that is no longer the group's.
     """
 
-    feature: str
-    seed: int
+    partitioner: ByContinuous
     bits: int
     keys: np.ndarray
     counts: np.ndarray
@@ -99,14 +96,15 @@ class SortedRule:
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""
-        numbers, known = _numbers(batch, self.feature, ids)
+        numbers, known = _numbers(batch, self.partitioner.feature, ids)
         words, shift = ordered_keys(numbers), 64 - self.bits
         bins = np.minimum(np.searchsorted(self.keys, words >> np.uint64(shift)), len(self.keys) - 1)
         low = (words & np.uint64((1 << shift) - 1)).astype(np.float64)
-        inside = (low + draw_uniforms(ids, self.seed, "place among equals")) * 2.0**-shift
+        draws = self.partitioner.draw(batch, ids, "place among equals")
+        inside = (low + np.nan_to_num(draws)) * 2.0**-shift
         places = self.before[bins] + np.minimum(inside * self.counts[bins], self.counts[bins] - 1).astype(np.int64)
         groups = np.searchsorted(self.ends, places, side="right")
-        return numbered(np.where(known, groups, -1), len(self.ends))
+        return numbered(np.where(known & ~np.isnan(draws), groups, -1), len(self.ends))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,16 +112,12 @@ class BlendRule:
     """Groups are intervals of the blend of number and noise.
 
     Attributes:
-        feature: the number.
-        seed: of the noise.
-        strictness: the weight of the number.
+        partitioner: of the spec.
         scale: of the number.
         borders: float64[num_groups - 1], ascending.
     """
 
-    feature: str
-    seed: int
-    strictness: float
+    partitioner: ByContinuous
     scale: Scale
     borders: np.ndarray
 
@@ -131,12 +125,13 @@ class BlendRule:
         """See `Rule.assign`."""
         from scipy.special import ndtri  # takes a moment to import
 
-        numbers, known = _numbers(batch, self.feature, ids)
-        blend = (1 - self.strictness) * ndtri(draw_uniforms(ids, self.seed, "noise") + 2.0**-54)
-        if self.strictness:
-            blend += self.strictness * self.scale.standardised(numbers)
+        numbers, known = _numbers(batch, self.partitioner.feature, ids)
+        strictness = self.partitioner.strictness
+        blend = (1 - strictness) * ndtri(self.partitioner.draw(batch, ids, "noise") + 2.0**-54)
+        if strictness:
+            blend += strictness * self.scale.standardised(numbers)
         groups = np.searchsorted(self.borders, blend, side="right")
-        return numbered(np.where(known, groups, -1), len(self.borders) + 1)
+        return numbered(np.where(known & ~np.isnan(blend), groups, -1), len(self.borders) + 1)
 
 
 def _numbers(batch: pa.RecordBatch, feature: str, ids: ExampleIds) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +12,8 @@ import pyarrow.compute as pc
 from pydantic import ConfigDict, Field
 
 from groupstream import SpecError
+from partitioners.draws import seed_word
+from partitioners.key_words import key_words
 from partitioners.keys import key_bytes
 from partitioners.numbered import numbered
 from partitioners.partitioner import CountingPartitioner, ExampleIds
@@ -131,14 +132,12 @@ class EqualSilosRule:
 
 
 def hashed_ids(column: pa.Array, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The hash of each distinct value, and which of them each example has; about 1 us a distinct value.
+    """The hash of each distinct value, and which of them each example has.
 
     Returns:
         uint64[num_distinct]; int64[num_examples], positions in it, or -1 for a value that is null or empty.
     """
     values = key_bytes(column, name)
     coded = pc.if_else(pc.equal(pc.binary_length(values), 0), None, values).dictionary_encode()
-    key = seed.to_bytes(8, "little", signed=True)
-    digests = [hashlib.blake2b(value, digest_size=8, key=key).digest() for value in coded.dictionary.to_pylist()]
-    words = np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+    words = key_words(coded.dictionary, seed_word(seed, "silo of a key"))
     return words, pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
