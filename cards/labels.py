@@ -84,7 +84,7 @@ def label_matrix(table: pa.Table, groups: Ints) -> LabelMatrix:
     """
     names, codes = _coded(table["label"])
     counts = table["num_examples"].to_numpy()
-    kept, rows = _chosen_labels(names, np.bincount(codes, counts, len(names)))
+    kept, rows = _chosen_labels(names, np.bincount(codes, counts, len(names)).astype(np.int64))
     codes, num_labels = rows[codes], len(kept)
     overall = np.bincount(codes, counts, num_labels).astype(np.int64)
     order = np.argsort(groups, kind="stable")
@@ -147,7 +147,7 @@ def _key(label: bytes) -> tuple[bool, int, bytes]:
     return not is_number, int(label) if is_number else 0, label
 
 
-def _chosen_labels(names: list[bytes], totals: Floats) -> tuple[tuple[bytes, ...], Ints]:
+def _chosen_labels(names: list[bytes], totals: Ints) -> tuple[tuple[bytes, ...], Ints]:
     """The labels of the rows, and for each label its row."""
     if len(names) <= MAX_LABELS:
         return tuple(names), np.arange(len(names))

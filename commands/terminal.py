@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cards import format_bytes
 from flows.result import BuildResult
+from groupstream.manifest import SplitInfo
 from groupstream.refs import DEFAULT_ROOT
 
 
@@ -54,27 +55,51 @@ class TerminalReporter:
 def show_result(console: Console, result: BuildResult) -> None:
     """The short table at the end of a build."""
     manifest = result.manifest
-    table = Table.grid(padding=(0, 2))
-    for name, split in manifest.splits.items():
-        s = split.statistics
-        sizes = " / ".join(f"{n:,}" for _, n in s.group_sizes)
-        table.add_row(
-            "groups", f"{s.num_groups:,}", f"[dim]{name}, {len(split.shards)} shard{'s' * (len(split.shards) > 1)}[/]"
-        )
-        table.add_row(
-            "examples", f"{s.num_examples:,}", f"[dim]{manifest.counts.examples_in:,} in, {_dropped(result)}[/]"
-        )
-        table.add_row("bytes", format_bytes(s.num_bytes), "")
-        table.add_row("words", f"{s.num_words:,}", "")
-        table.add_row("group size", sizes, "[dim]examples at 10 / 50 / 90 % / max[/]")
-    for name, seconds in result.stage_seconds.items():
-        table.add_row(name.lower(), f"{seconds:.1f} s", "")
     outcome = "is published" if result.built else "exists already: same spec, same source, so nothing to do"
     console.print(Text(f"{manifest.ref} {outcome}", "bold"))
-    console.print(table)
+    splits = list(manifest.splits.items())
+    console.print(_one_split(result, *splits[0]) if len(splits) == 1 else _several_splits(result))
+    stages = Table.grid(padding=(0, 2))
+    for name, seconds in result.stage_seconds.items():
+        stages.add_row(f"{name.lower():<13}", f"{seconds:.1f} s")
+    console.print(stages)
     console.print(Text(f"in {result.location}"), soft_wrap=True)
     console.print(Text(f"card: {result.location}/report/card.html"), soft_wrap=True)
     console.print(Text(f"next: {_next_command(result)}"), soft_wrap=True)
+
+
+def _one_split(result: BuildResult, name: str, split: SplitInfo) -> Table:
+    s = split.statistics
+    shards = f"{len(split.shards)} shard{'s' * (len(split.shards) > 1)}"
+    table = Table.grid(padding=(0, 2))
+    table.add_row(f"{'groups':<13}", f"{s.num_groups:,}", f"[dim]{name}, {shards}[/]")
+    table.add_row("examples", f"{s.num_examples:,}", f"[dim]{_accounted(result)}[/]")
+    table.add_row("bytes", format_bytes(s.num_bytes), "")
+    table.add_row("words", f"{s.num_words:,}", "")
+    table.add_row("group size", _sizes(split), "[dim]examples at 10 / 50 / 90 % / max[/]")
+    return table
+
+
+def _several_splits(result: BuildResult) -> Table:
+    """A row for each split, and where the examples went."""
+    table = Table(box=None, padding=(0, 2, 0, 0), caption=_accounted(result), caption_justify="left")
+    table.add_column("split")
+    for name in ("shards", "groups", "examples", "bytes", "words"):
+        table.add_column(name, justify="right")
+    table.add_column("group size at 10 / 50 / 90 % / max", justify="right")
+    for name, split in result.manifest.splits.items():
+        s = split.statistics
+        counts = (f"{n:,}" for n in (len(split.shards), s.num_groups, s.num_examples))
+        table.add_row(name, *counts, format_bytes(s.num_bytes), f"{s.num_words:,}", _sizes(split))
+    return table
+
+
+def _sizes(split: SplitInfo) -> str:
+    return " / ".join(f"{n:,}" for _, n in split.statistics.group_sizes)
+
+
+def _accounted(result: BuildResult) -> str:
+    return f"{result.manifest.counts.examples_in:,} in, {_dropped(result)}"
 
 
 def _dropped(result: BuildResult) -> str:

@@ -6,13 +6,14 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from pipelines.batches import Batch, read_batches
 from pipelines.plan import Plan
 from pipelines.tally import Tally
 from sources import Piece
 
-SPREAD_PIECES = 16  # over so many pieces a sample is spread, where the source has as many
+SPREAD_PIECES = 16
 
 
 class PieceReading:
@@ -23,6 +24,8 @@ class PieceReading:
         num_examples: taken so far.
         whole: whether its end was seen.
         seconds: that reading took.
+        batches_read: for each batch that the source gave, its examples, and the bytes that this process read from files
+            for it; 0 where the system does not say.
     """
 
     def __init__(self, piece: Piece, batches: Iterator[Batch]) -> None:
@@ -30,6 +33,7 @@ class PieceReading:
         self.num_examples = 0
         self.whole = False
         self.seconds = 0.0
+        self.batches_read: list[tuple[int, int]] = []
         self._batches = batches
         self._rest: Batch | None = None
 
@@ -44,10 +48,12 @@ class PieceReading:
     def _next(self) -> Batch | None:
         if self._rest is not None:
             return self._rest
-        started = time.perf_counter()
+        started, bytes_before = time.perf_counter(), _bytes_read()
         batch = next(self._batches, None)
         self.seconds += time.perf_counter() - started
         self.whole = batch is None
+        if batch is not None:
+            self.batches_read.append((batch.tally.examples_in, _bytes_read() - bytes_before))
         return batch
 
 
@@ -55,17 +61,19 @@ class Sampler:
     """Gives the batches of a sample; once it has, says what was read.
 
     Pieces are taken in an order of which every beginning is spread evenly over the source: the first, the middle, the
-    quarters, the eighths ... Of each come its first examples, a sixteenth of the sample; where that does not fill the
+    quarters, the eighths ... Of each come its first examples, as many of each; where that does not fill the
     sample, it goes round again. Nothing is drawn: the same source gives the same sample.
 
     Args:
         plan: of the build.
         max_examples: how large the sample is; all of the source, if it has fewer.
+        spread: over how many pieces it is spread, where the source has as many.
     """
 
-    def __init__(self, plan: Plan, max_examples: int) -> None:
+    def __init__(self, plan: Plan, max_examples: int, spread: int = SPREAD_PIECES) -> None:
         self._plan = plan
         self._max_examples = max_examples
+        self._spread = spread
         self.readings: list[PieceReading] = []
 
     @property
@@ -85,7 +93,7 @@ class Sampler:
 
     def __iter__(self) -> Iterator[Batch]:
         pieces = self._plan.pieces
-        turn = -(-self._max_examples // max(1, min(len(pieces), SPREAD_PIECES)))
+        turn = -(-self._max_examples // max(1, min(len(pieces), self._spread)))
         waiting: deque[int | PieceReading] = deque(spread_order(len(pieces)))
         while waiting and (left := self._max_examples - self.num_examples) > 0:
             reading = self._opened(waiting.popleft())
@@ -100,6 +108,15 @@ class Sampler:
         reading = PieceReading(chosen, read_batches(plan.spec.source, plan.features, plan.needed, chosen))
         self.readings.append(reading)
         return reading
+
+
+def _bytes_read() -> int:
+    """What this process has read through calls of the system, mapped memory apart; 0 where the system is not Linux."""
+    try:
+        counters = Path("/proc/self/io").read_bytes()
+    except OSError:
+        return 0
+    return int(counters.split(b"\n", 1)[0].removeprefix(b"rchar:"))
 
 
 def spread_order(num_pieces: int) -> Iterator[int]:

@@ -78,6 +78,10 @@ class Source(BaseModel, ABC):
     def identity(self) -> dict[str, Any]:
         """What its content is: equal for equal content, wherever that lies."""
 
+    def known_num_examples(self) -> int | None:
+        """How many examples it has, where something says so that is cheap to read; None where they must be counted."""
+        return None
+
     @abstractmethod
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """The examples of a piece.
