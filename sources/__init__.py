@@ -8,6 +8,7 @@ from sources.csv import CommaSeparated
 from sources.huggingface import HuggingFace
 from sources.idx import Idx
 from sources.jsonl import JsonLines
+from sources.parquet import Parquet
 from sources.python_modules import PythonModules
 from sources.source import Piece, Source, SourceBatch
 from sources.text import Text
@@ -15,7 +16,7 @@ from sources.tfds import Tfds
 from sources.wikiextractor import WikiExtractor
 
 AnySource = Annotated[
-    CommaSeparated | HuggingFace | Idx | JsonLines | PythonModules | Text | Tfds | WikiExtractor,
+    CommaSeparated | HuggingFace | Idx | JsonLines | Parquet | PythonModules | Text | Tfds | WikiExtractor,
     Field(discriminator="kind"),
 ]
 
@@ -25,6 +26,7 @@ __all__ = [
     "HuggingFace",
     "Idx",
     "JsonLines",
+    "Parquet",
     "Piece",
     "PythonModules",
     "Source",

@@ -37,6 +37,8 @@ def bytes_of_images(batch: pa.RecordBatch, where: str, first: int) -> pa.RecordB
     Raises:
         ExampleError: an image is a path only.
     """
+    if not any(is_image_struct(kind) for kind in batch.schema.types):
+        return batch
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if is_image_struct(column.type):
