@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from groupstream.commands.options import Json, Ref, Root, SplitName
+from groupstream.commands.options import Json, Ref, Root, SplitName, chosen_split
 from groupstream.commands.printing import counted, format_bytes, progress_bar, to_json, visible
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def export(
     format: Annotated[
         str, typer.Option(help=f"One of {', '.join(FORMAT_NAMES)}.", autocompletion=lambda: list(FORMAT_NAMES))
     ],
-    split: SplitName = "train",
+    split: SplitName = None,
     files: Annotated[
         int | None, typer.Option(min=1, help="How many files. Default: as many as the split has shards.")
     ] = None,
@@ -44,13 +44,14 @@ def export(
     from groupstream.exports import plan_export
 
     opened = open_dataset(ref, root)
-    groups = opened[split].filter(min_examples=min_examples, max_examples=max_examples)
+    chosen = chosen_split(opened, split)
+    groups = chosen.filter(min_examples=min_examples, max_examples=max_examples)
     plan = plan_export(groups, folder, format, files)
     if not dry_run:
         with progress_bar("Writing", plan.num_bytes, in_bytes=True) as on_bytes:
             write(groups, folder, format, files, on_bytes)
     if json:
-        typer.echo(to_json({"ref": opened.manifest.ref, "split": split, "dry_run": dry_run, **_described(plan)}))
+        typer.echo(to_json({"ref": opened.manifest.ref, "split": chosen.name, "dry_run": dry_run, **_described(plan)}))
     else:
         typer.echo(visible(_sentence(plan, folder, dry_run)))
 

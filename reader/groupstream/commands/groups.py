@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from groupstream.commands.options import Json, Ref, Root, SplitName, typed_id
+from groupstream.commands.options import Json, Ref, Root, SplitName, chosen_split, typed_id
 from groupstream.commands.printing import counted, format_bytes, one_line, progress_bar, to_json
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def groups(
     ref: Ref,
-    split: SplitName = "train",
+    split: SplitName = None,
     min_examples: Annotated[int, typer.Option(min=0, help="Only groups with so many examples or more.")] = 0,
     max_examples: Annotated[int | None, typer.Option(min=0, help="Only groups with so many or fewer.")] = None,
     like: Annotated[str, typer.Option(metavar="TEXT", help="Only groups whose id contains this.")] = "",
@@ -42,7 +42,7 @@ def groups(
     from groupstream.dataset import open_dataset
     from groupstream.group_choice import Choice
 
-    opened = open_dataset(ref, root)[split]
+    opened = chosen_split(open_dataset(ref, root), split)
     choice = Choice(min_examples, max_examples, typed_id(like), sort, limit or None)
     with progress_bar("Reading the index", opened.num_groups) as advance:
         chosen = choice.of(advancing(index_batches(opened, _COLUMNS), advance))

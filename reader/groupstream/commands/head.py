@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from groupstream.commands.options import Json, Ref, Root, SplitName, typed_id
+from groupstream.commands.options import Json, Ref, Root, SplitName, chosen_split, typed_id
 from groupstream.commands.printing import counted, cut, one_line, to_json
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def head(
     group: Annotated[str | None, typer.Option(help="One group by its id; default the first ones.")] = None,
     groups: Annotated[int, typer.Option(min=1, help="How many groups.")] = 2,
     examples: Annotated[int, typer.Option(min=1, help="How many examples of each.")] = 2,
-    split: SplitName = "train",
+    split: SplitName = None,
     root: Root = None,
     json: Json = False,
 ) -> None:
@@ -33,7 +33,7 @@ def head(
     from groupstream.dataset import open_dataset
 
     dataset = open_dataset(ref, root)
-    opened = dataset[split]
+    opened = chosen_split(dataset, split)
     chosen = [opened.group(typed_id(group))] if group is not None else list(itertools.islice(opened, groups))
     shown: list[dict[str, Any]] = [
         {"group_id": g.name, "num_examples": g.num_examples, "examples": list(itertools.islice(g.examples(), examples))}
