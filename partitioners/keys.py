@@ -23,6 +23,21 @@ def key_bytes(column: pa.Array, name: str) -> pa.Array:
     return column.cast(pa.string()).cast(pa.binary())
 
 
+def as_text(keys: pa.Array) -> pa.Array:
+    """Binary as string; null where it is no UTF-8."""
+    try:
+        return keys.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([_decoded(key) for key in keys.to_pylist()], pa.string())
+
+
+def _decoded(key: bytes | None) -> str | None:
+    try:
+        return None if key is None else key.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def map_distinct(column: pa.Array, name: str, rule: Callable[[str], str | None]) -> pa.Array:
     """Applies a rule to each distinct text once; bytes that are no UTF-8 have no group. Returns binary[len(column)].
 
@@ -30,12 +45,5 @@ def map_distinct(column: pa.Array, name: str, rule: Callable[[str], str | None])
         SpecError: see `key_bytes`.
     """
     coded = key_bytes(column, name).dictionary_encode()
-    mapped = [_apply(rule, value) for value in coded.dictionary.to_pylist()]
+    mapped = [None if text is None else rule(text) for text in as_text(coded.dictionary).to_pylist()]
     return pc.take(pa.array(mapped, pa.string()).cast(pa.binary()), coded.indices)
-
-
-def _apply(rule: Callable[[str], str | None], value: bytes) -> str | None:
-    try:
-        return rule(value.decode())
-    except UnicodeDecodeError:
-        return None

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -23,7 +24,19 @@ from pydantic import TypeAdapter
 from groupstream import SpecError
 from partitioners import (
     AnyPartitioner,
+    ByComposite,
+    ByDistributionMatrix,
     ByFeature,
+    ByFunction,
+    ByIid,
+    ByLabelDirichlet,
+    ByMapping,
+    ByPathological,
+    ByRegex,
+    BySilos,
+    BySizeShape,
+    ByTimeBuckets,
+    ByTwoLevels,
     ByUrlDomain,
     ByUrlHost,
     CountingPartitioner,
@@ -42,7 +55,9 @@ _URLS = [
     None,
     "http://a.example.com/2",
 ]
+_FILES = Path(__file__).parent / "files"
 _MANY = 20_000
+_LABELS = np.arange(_MANY) * 7919 % 10  # 2,000 of each
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,17 @@ def keys(values: pa.Array, *keyless: int, partitioner: Partitioner | None = None
     return Case(partitioner or ByFeature(feature="key"), pa.record_batch({"key": values}), frozenset(keyless))
 
 
+def labelled(partitioner: Partitioner, shares: Mapping[bytes, float] | None = None, kind: Any = None) -> Case:
+    """Many examples with the labels 0 to 9, as often each."""
+    return Case(
+        partitioner, pa.record_batch({"label": pa.array(_LABELS).cast(kind or pa.int64())}), frozenset(), shares
+    )
+
+
+def _numbers(shares: Any) -> dict[bytes, float]:
+    return {b"%d" % group: float(share) for group, share in enumerate(shares)}
+
+
 CASES = [
     keys(pa.array(["x", "é", "", None, " ", "x"]), 2, 3),
     keys(pa.array([b"x", b"\xff\0", b"", None, b"x"]), 2, 3),
@@ -76,6 +102,70 @@ CASES = [
     keys(pa.array(_URLS), 4, 5, 6, partitioner=ByUrlHost(feature="key")),
     keys(pa.array([url and url.encode() for url in _URLS]), 4, 5, 6, partitioner=ByUrlHost(feature="key")),
     keys(pa.array(_URLS), 4, 5, 6, partitioner=ByUrlDomain(feature="key")),
+    Case(
+        ByComposite(features=["a", "b"]),
+        pa.record_batch({"a": ["x", "y", None, "x", "", "%/"], "b": [1, 2, 3, None, 5, 6]}),
+        frozenset({2, 3, 4}),
+    ),
+    keys(
+        pa.array(["a-1", "b-2", "-3", "", None, "a-4"]), 2, 3, 4, partitioner=ByRegex(feature="key", pattern="^(.*)-")
+    ),
+    keys(
+        pa.array(["2015-03-09T17:05:00Z", "2015-03-31", "2016-01-01 00:00:00", "never", "", None]),
+        *(3, 4, 5),
+        partitioner=ByTimeBuckets(feature="key", bucket="quarter", zone="Europe/Berlin"),
+    ),
+    keys(pa.array([0, -1, None, 10**17, 1_425_918_900], pa.int64()), 2, 3, partitioner=ByTimeBuckets(feature="key")),
+    keys(pa.array([*map(str, range(90)), "", None]), 90, 91, partitioner=BySilos(feature="key", num_groups=3)),
+    keys(
+        pa.array([0, 1, 2, 3, 4, None, 7], pa.int32()),
+        *(3, 5),
+        partitioner=ByMapping(feature="key", file=str(_FILES / "groups.csv")),
+    ),
+    keys(
+        pa.array(["ab", "b", "", None, "a"]),
+        *(2, 3),
+        partitioner=ByFunction(function="own_rules:first_letter", features=["key"]),
+    ),
+    labelled(ByIid(num_groups=5), _numbers([0.2] * 5)),
+    labelled(BySizeShape(num_groups=3, shape="linear"), _numbers([1 / 6, 2 / 6, 3 / 6])),
+    labelled(BySizeShape(num_groups=3, shape="square"), _numbers([1 / 14, 4 / 14, 9 / 14])),
+    labelled(BySizeShape(num_groups=3, shape="exponential"), _numbers([0.09003057, 0.24472847, 0.66524096])),
+    labelled(wide := BySizeShape(num_groups=8, sigma=1.5), _numbers(wide.shares())),
+    labelled(ByLabelDirichlet(num_groups=4, alpha=0.5)),
+    labelled(ByLabelDirichlet(num_groups=4, alpha=1e9), _numbers([0.25] * 4), pa.string()),
+    labelled(ByTwoLevels(num_groups=3, alpha=1.0)),
+    labelled(
+        ByTwoLevels(num_groups=2, alpha=1e9),
+        {b"%d/%d" % (label, group): 1 / 20 for label in range(10) for group in range(2)},
+        pa.int8(),
+    ),
+    *(
+        labelled(
+            ByPathological(num_groups=5, num_labels=10, labels_per_group=2 * k, assignment=assignment),
+            _numbers([0.2] * 5) if assignment == "deterministic" and k == 5 else None,
+        )
+        for assignment, k in (("random", 5), ("deterministic", 5), ("deterministic", 3), ("first_deterministic", 5))
+    ),
+    keys(
+        pa.array(["cat", "dog", None, "", "cow", "dog", "cat"] * 100),
+        *(i for i in range(700) if i % 7 in (2, 3, 4)),
+        partitioner=ByPathological(
+            feature="key", num_groups=6, labels=["dog", "cat"], labels_per_group=1, assignment="deterministic"
+        ),
+    ),
+    Case(
+        ByDistributionMatrix(shares={"cat": [0.5, 0.5, 0], "dog": [0.1, 0.1, 0.8]}),
+        pa.record_batch({"label": ["cat", "dog", "cow", None] * (_MANY // 4)}),
+        frozenset(i for i in range(_MANY) if i % 4 in (2, 3)),
+        _numbers([0.3, 0.3, 0.4]),
+    ),
+    Case(
+        ByDistributionMatrix(file=str(_FILES / "shares.csv")),
+        pa.record_batch({"label": pa.array(_LABELS % 4, pa.uint8())}),
+        frozenset(np.flatnonzero(_LABELS % 4 == 2).tolist()),
+        {b"red": (3 + 3 / 4 + 2 / 5) / 8, b"green": (3 / 2 + 3 / 5) / 8, b"blue": (3 / 4 + 1) / 8},
+    ),
 ]
 
 
