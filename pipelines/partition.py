@@ -15,11 +15,12 @@ from groupstream.binary import integers
 from groupstream.group_table import LABEL_SCHEMA, ROW_GROUP_ROWS, write_group_table
 from groupstream.manifest import Counts
 from partitioners import CountingPartitioner
+from partitioners.splits import SplitByGroup
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
 from pipelines.refusals import refuse_dropped
 from pipelines.results import fit_rule, read_merged_shards, read_outcome
-from pipelines.runner import run_pipeline
+from pipelines.runners import run_pipeline
 from pipelines.staging import StagingArea, refuse_full_disk
 from pipelines.tally import Tally
 from pipelines.transforms import CountExamples, PartitionExamples
@@ -82,6 +83,20 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
     }
     splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
     return Partitioned(staging, splits, counts, features)
+
+
+def sizes_of_groups(plan: Plan, partitioned: Partitioned) -> pa.Table:
+    """group_id, group_hash and num_examples of every group; one whose examples are in several splits is one row.
+
+    Split by group, a group is in one split only; were it in two, it would be there twice.
+    """
+    columns = ["group_id", "group_hash", "num_examples"]
+    tables = [pq.read_table(split.group_table, columns=columns) for split in partitioned.splits.values()]
+    together = pa.concat_tables(tables)
+    if plan.spec.splits is None or isinstance(plan.spec.splits, SplitByGroup):
+        return together
+    summed = together.group_by(columns[:2], use_threads=False).aggregate([("num_examples", "sum")])
+    return summed.rename_columns(columns)
 
 
 def _joined(plan: Plan, staging: StagingArea, split: str, shards: list[MergedShard]) -> PartitionedSplit:

@@ -1,4 +1,4 @@
-"""Where a build runs. It changes nothing in the result. One model a kind; to add one, write it and name it in AnyRunner.
+"""Where a build runs. It changes nothing in the result. To add a kind, write its model and name it in AnyRunner.
 
 What Beam makes of each is in `pipelines.runners`; nothing here imports Beam.
 """
@@ -135,9 +135,10 @@ class _Cluster(BaseModel):
     )
     environment_config: str | None = Field(
         None,
-        description="The image for DOCKER, JSON with the command for PROCESS, an address for EXTERNAL; none for LOOPBACK.",
+        description="The image for DOCKER, JSON with the command for PROCESS, an address for EXTERNAL; none for "
+        "LOOPBACK.",
     )
-    parallelism: int | None = Field(None, ge=1, description="Workers that run at once. Default: as the cluster is set.")
+    parallelism: int | None = Field(None, ge=1, description="Workers at once. Default: as the cluster is set.")
     memory_bytes: int = Field(2 << 30, ge=_LEAST_MEMORY_BYTES, description=_MEMORY_HELP)
     options: Options = Field({}, description=_OPTIONS_HELP)
 
