@@ -49,7 +49,8 @@ class ByContinuous(Seeded, CountingPartitioner):
     def count(self, batch: pa.RecordBatch, ids: ExampleIds) -> Histogram:
         """See `CountingPartitioner.count`."""
         numbers, known = _numbers(batch, self.feature, ids)
-        return count_values(numbers[known], ids)
+        named = ~np.isnan(self.draw(batch, ids))
+        return count_values(numbers[known & named], ids)
 
     def merge(self, counts: Iterable[Histogram]) -> Histogram:
         """See `CountingPartitioner.merge`."""

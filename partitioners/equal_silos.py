@@ -62,18 +62,8 @@ class ByEqualSilos(CountingPartitioner):
         return np.unique(words)
 
     def merge(self, counts: Iterable[np.ndarray]) -> np.ndarray:
-        """See `CountingPartitioner.merge`. At most 8 bytes an id, and as much again while it works.
-
-        Raises:
-            SpecError: there are more ids than can be kept.
-        """
-        parts, waiting = [np.empty(0, np.uint64)], 0
-        for part in counts:
-            parts.append(part)
-            waiting += len(part)
-            if waiting > _PART_IDS:
-                parts, waiting = [self._union(parts)], 0
-        return self._union(parts)
+        """See `CountingPartitioner.merge`."""
+        return merge_words(counts)
 
     def fit(self, counts: np.ndarray) -> EqualSilosRule:
         """See `CountingPartitioner.fit`."""
@@ -99,15 +89,6 @@ class ByEqualSilos(CountingPartitioner):
         if self.rest == "smaller" and over:
             sizes = np.append(sizes, over)
         return np.cumsum(sizes)
-
-    def _union(self, parts: list[np.ndarray]) -> np.ndarray:
-        words = np.unique(np.concatenate(parts))
-        if len(words) > MAX_IDS:
-            raise SpecError(
-                f"partitioner: feature {self.feature!r} has more than {MAX_IDS:,} values, too many to count; "
-                "the partitioner silos deals any number, to silos that are equal on average"
-            )
-        return words
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,3 +122,28 @@ def hashed_ids(column: pa.Array, name: str, seed: int) -> tuple[np.ndarray, np.n
     coded = pc.if_else(pc.equal(pc.binary_length(values), 0), None, values).dictionary_encode()
     words = key_words(coded.dictionary, seed_word(seed, "silo of a key"))
     return words, pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
+
+
+def merge_words(counts: Iterable[np.ndarray], max_ids: int = MAX_IDS) -> np.ndarray:
+    """uint64[num_ids]: the hashes of all ids, ascending, each once. 8 bytes an id, three times that while it works.
+
+    Raises:
+        SpecError: there are more ids than can be kept.
+    """
+    parts, waiting = [np.empty(0, np.uint64)], 0
+    for part in counts:
+        parts.append(part)
+        waiting += len(part)
+        if waiting > _PART_IDS:
+            parts, waiting = [_union(parts, max_ids)], 0
+    return _union(parts, max_ids)
+
+
+def _union(parts: list[np.ndarray], max_ids: int) -> np.ndarray:
+    words = np.unique(np.concatenate(parts))
+    if len(words) > max_ids:
+        raise SpecError(
+            f"partitioner: there are more than {max_ids:,} ids, too many to count; "
+            "the partitioner silos deals any number of them, to silos that are equal on average"
+        )
+    return words

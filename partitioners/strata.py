@@ -84,7 +84,7 @@ def count_strata(names: pa.Array, ids: ExampleIds) -> StratumCounts:
     return StratumCounts(tuple(strata), piece, first_row, length, np.arange(len(strata), dtype=np.int32), counts)
 
 
-def merge_strata(counts: Iterable[StratumCounts]) -> StratumCounts:
+def merge_strata(counts: Iterable[StratumCounts], max_strata: int = MAX_STRATA) -> StratumCounts:
     """Several counts as one; a batch that was counted twice, as by a worker that was tried again, counts once.
 
     Raises:
@@ -94,18 +94,18 @@ def merge_strata(counts: Iterable[StratumCounts]) -> StratumCounts:
     parts = [part for part in counts if len(part.pieces)]
     if not parts:
         return _NOTHING
-    strata = _union(parts)
+    strata = _union(parts, max_strata)
     places = {name: code for code, name in enumerate(strata)}
     columns = ((p.pieces, p.first_rows, p.lengths, _recoded(p, places), p.counts) for p in parts)
     merged = StratumCounts(strata, *map(np.concatenate, zip(*columns, strict=True)))
     return _without_repeats(_picked(merged, np.lexsort((merged.first_rows, merged.pieces))))
 
 
-def _union(parts: list[StratumCounts]) -> tuple[bytes, ...]:
+def _union(parts: list[StratumCounts], max_strata: int) -> tuple[bytes, ...]:
     strata = set().union(*{part.strata for part in parts})
-    if len(strata) > MAX_STRATA:
+    if len(strata) > max_strata:
         raise SpecError(
-            f"partitioner: the label has over {MAX_STRATA:,} values, such as {min(strata)!r}; "
+            f"partitioner: the label has over {max_strata:,} values, such as {min(strata)!r}; "
             "name a feature that has fewer"
         )
     return tuple(sorted(strata))
