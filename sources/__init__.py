@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from sources.csv import CommaSeparated
+from sources.dataset_grouper import DatasetGrouper
+from sources.groupstream_version import GroupstreamVersion
 from sources.huggingface import HuggingFace
 from sources.idx import Idx
 from sources.jsonl import JsonLines
@@ -16,13 +18,25 @@ from sources.tfds import Tfds
 from sources.wikiextractor import WikiExtractor
 
 AnySource = Annotated[
-    CommaSeparated | HuggingFace | Idx | JsonLines | Parquet | PythonModules | Text | Tfds | WikiExtractor,
+    CommaSeparated
+    | DatasetGrouper
+    | GroupstreamVersion
+    | HuggingFace
+    | Idx
+    | JsonLines
+    | Parquet
+    | PythonModules
+    | Text
+    | Tfds
+    | WikiExtractor,
     Field(discriminator="kind"),
 ]
 
 __all__ = [
     "AnySource",
     "CommaSeparated",
+    "DatasetGrouper",
+    "GroupstreamVersion",
     "HuggingFace",
     "Idx",
     "JsonLines",

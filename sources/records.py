@@ -10,6 +10,7 @@ import pyarrow as pa
 from groupstream import CorruptError, ExampleError, SourceError
 from groupstream.examples.decoding import decode_examples
 from groupstream.features import Features
+from sources.batch_size import MAX_BATCH_EXAMPLES
 from sources.choice import Selection
 from sources.files import first_line
 from sources.selection import conform, features_in_source
@@ -49,7 +50,7 @@ def read_records(
         ExampleError: a feature is not of the type or shape that is said of it.
     """
     number = 1
-    for some in records:
+    for some in _small_batches(records):
         place = f"{where}, examples {number:,} to {number + len(some) - 1:,}"
         if selection is None:
             yield SourceBatch(_decode(some, features, needed, place), some)
@@ -58,6 +59,11 @@ def read_records(
             columns = _decode(some, selection.stored, frozenset(names), place)
             yield SourceBatch(conform(columns, features, f"{where}, example", number, selection.wanted))
         number += len(some)
+
+
+def _small_batches(records: Iterable[pa.LargeBinaryArray]) -> Iterator[pa.LargeBinaryArray]:
+    for block in records:
+        yield from (block.slice(start, MAX_BATCH_EXAMPLES) for start in range(0, len(block), MAX_BATCH_EXAMPLES))
 
 
 def _decode(records: pa.LargeBinaryArray, features: Features, names: frozenset[str], place: str) -> pa.RecordBatch:
