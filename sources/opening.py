@@ -18,6 +18,7 @@ from sources.source_file import SourceFile, whole_range
 _STREAM_BLOCK_BYTES = 8 << 20
 _SEEK_BLOCK_BYTES = 1 << 20
 _KEPT_BLOCKS = 4
+_BUFFER_BYTES = 1  # none: a larger one would be filled with more than is asked for
 _BEYOND_BYTES = 1 << 16  # fetched after the likely end of a stream, for the line that goes on there
 _CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 _CRC32C = "crc32c:"
@@ -76,7 +77,8 @@ def seekable(file: SourceFile, block_bytes: int = _SEEK_BLOCK_BYTES) -> Iterator
 
 def unreadable(file: SourceFile, error: Exception) -> str:
     """The message for a file that cannot be read."""
-    what = f"cannot read {file} ({file.size_bytes:,} bytes): {first_line(error)}"
+    reason = "it is not there any more" if isinstance(error, FileNotFoundError) else first_line(error)
+    what = f"cannot read {file} ({file.size_bytes:,} bytes): {reason}"
     return f"{what}. Fetch the file again, or leave it out of source.paths"
 
 
@@ -106,7 +108,8 @@ def _raw_stream(file: SourceFile, start: int, end: int | None) -> Iterator[pa.Na
         return
     blocks = _blocks_ahead(file, start, file.size_bytes if end is None else end)
     try:
-        with pa.PythonFile(_Stream(blocks), mode="r") as stream:
+        # Arrow takes every Python file for one that can seek, but not what it buffers itself.
+        with pa.BufferedInputStream(pa.PythonFile(_Stream(blocks), mode="r"), _BUFFER_BYTES) as stream:
             yield stream
     finally:
         blocks.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import google_crc32c
 
@@ -95,12 +95,14 @@ def place_of(address: str) -> tuple[Store, str]:
     """The store that an address leads to, and the path in it.
 
     Raises:
-        UsageError: there is no store for such an address.
+        UsageError: there is no store for such an address, or it is one on a web server with a query.
     """
-    parts = parse_address(address)
+    scheme, _, rest = address.partition("://")
+    host, _, path = rest.partition("/")
+    if _is_web(address):
+        path = unquote(parse_address(address).prefix)  # which refuses a query
     leads = tuple(os.environ.get(name) for name in _LEADS_ELSEWHERE)
-    path = unquote(parts.prefix) if parts.scheme in ("http", "https") else parts.prefix
-    return _store(f"{parts.scheme}://{parts.host}", leads), path
+    return _store(f"{scheme}://{host}", leads), path.strip("/")
 
 
 @functools.lru_cache(maxsize=32)
@@ -111,7 +113,12 @@ def _store(root: str, leads: tuple[str | None, ...]) -> Store:
 
 def stored_file(root: str, stored: StoredObject) -> SourceFile:
     """A file of what the store at `root` lists."""
-    return SourceFile(f"{root}/{stored.path}", stored.size_bytes, stored.checksum)
+    path = quote(stored.path) if _is_web(root) else stored.path
+    return SourceFile(f"{root}/{path}", stored.size_bytes, stored.checksum)
+
+
+def _is_web(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
 
 
 def names_of(files: Sequence[SourceFile | Path]) -> list[str]:
@@ -119,7 +126,7 @@ def names_of(files: Sequence[SourceFile | Path]) -> list[str]:
     addresses = [str(file.absolute()) if isinstance(file, Path) else file.address for file in files]
     shared = os.path.commonprefix([min(addresses), max(addresses)])  # noqa: RUF071 - of letters, then of folders
     start = shared.rfind("/") + 1
-    return [address[start:] for address in addresses]
+    return [unquote(address[start:]) if _is_web(address) else address[start:] for address in addresses]
 
 
 def identity_of(files: Sequence[SourceFile | Path]) -> dict[str, Any]:
