@@ -24,15 +24,21 @@ from pydantic import TypeAdapter
 from groupstream import SpecError
 from partitioners import (
     AnyPartitioner,
+    ByClusters,
     ByComposite,
+    ByContinuous,
+    ByDirichletFixedSizes,
     ByDistributionMatrix,
+    ByEqualSilos,
     ByFeature,
+    ByFixedSizes,
     ByFunction,
     ByIid,
     ByLabelDirichlet,
     ByMapping,
     ByPathological,
     ByRegex,
+    ByShards,
     BySilos,
     BySizeShape,
     ByTimeBuckets,
@@ -86,6 +92,15 @@ def labelled(partitioner: Partitioner, shares: Mapping[bytes, float] | None = No
     return Case(
         partitioner, pa.record_batch({"label": pa.array(_LABELS).cast(kind or pa.int64())}), frozenset(), shares
     )
+
+
+def embedded(partitioner: Partitioner, kind: pa.DataType, *keyless: int) -> Case:
+    """Many examples with points of a square, in no clusters: other starts of k-means end in other centres."""
+    points = np.random.default_rng(0).integers(0, 200, (2_000, 2)).tolist()
+    lists = pa.array([None if i in keyless else point for i, point in enumerate(points)], pa.list_(pa.float32(), 2))
+    is_tensor = isinstance(kind, pa.BaseExtensionType)
+    column = pa.ExtensionArray.from_storage(kind, lists.cast(kind.storage_type)) if is_tensor else lists.cast(kind)
+    return Case(partitioner, pa.record_batch({"point": column}), frozenset(keyless))
 
 
 def _numbers(shares: Any) -> dict[bytes, float]:
@@ -165,6 +180,31 @@ CASES = [
         pa.record_batch({"label": pa.array(_LABELS % 4, pa.uint8())}),
         frozenset(np.flatnonzero(_LABELS % 4 == 2).tolist()),
         {b"red": (3 + 3 / 4 + 2 / 5) / 8, b"green": (3 / 2 + 3 / 5) / 8, b"blue": (3 / 4 + 1) / 8},
+    ),
+    labelled(ByFixedSizes(num_groups=3), _numbers([1 / 3] * 3)),
+    labelled(ByFixedSizes(sizes=[1, 5_000, 14_999]), _numbers([1 / _MANY, 1 / 4, 14_999 / _MANY])),
+    labelled(ByShards(num_groups=10, shards_per_group=2), _numbers([0.1] * 10)),
+    labelled(ByShards(num_groups=3, shard_examples=999), None, pa.string()),
+    labelled(ByDirichletFixedSizes(num_groups=4, alpha=0.5), _numbers([0.25] * 4)),
+    labelled(ByDirichletFixedSizes(sizes=[5_000, 15_000], alpha=1e9), _numbers([0.25, 0.75]), pa.uint8()),
+    Case(
+        ByShards(num_groups=2, shards_per_group=2),
+        pa.record_batch({"label": ["cat", "dog", "", None] * 25}),
+        frozenset(i for i in range(100) if i % 4 in (2, 3)),
+        _numbers([0.5, 0.5]),
+    ),
+    labelled(ByContinuous(feature="label", num_groups=4, strictness=0.5), _numbers([0.25] * 4)),
+    labelled(ByContinuous(feature="label", num_groups=4, strictness=1), _numbers([0.25] * 4), pa.float32()),
+    keys(
+        pa.array([0.5, None, 3.0, -1.0] * 100),
+        *range(1, 400, 4),
+        partitioner=ByContinuous(feature="key", num_groups=3, strictness=0.2),
+    ),
+    keys(pa.array([*map(str, range(90)), "", None]), 90, 91, partitioner=ByEqualSilos(feature="key", ids_per_silo=40)),
+    embedded(ByClusters(feature="point", num_clusters=7), pa.list_(pa.float32()), 3, 99),
+    embedded(
+        ByClusters(feature="point", num_clusters=5, alpha=1, num_groups=3, sample_examples=500),
+        pa.fixed_shape_tensor(pa.uint8(), (2,)),
     ),
 ]
 
