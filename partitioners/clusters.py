@@ -106,7 +106,7 @@ class ClustersRule:
         if len(vectors) and vectors.shape[1] != self.centres.shape[1]:
             raise ExampleError(
                 f"partitioner: embeddings of piece {ids.piece_index} have {vectors.shape[1]:,} numbers, the centres "
-                f"{self.centres.shape[1]:,}; the source was changed while it was read. Build again"
+                f"{self.centres.shape[1]:,}; every embedding needs the same number"
             )
         clusters = np.full(len(ids.rows), -1)
         clusters[places] = _nearest(vectors, self.centres)

@@ -34,9 +34,8 @@ def matrix_of(batch: pa.RecordBatch, feature: str, ids: ExampleIds) -> tuple[np.
         )
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
     if len(odd := np.flatnonzero((lengths != lengths[:1]) | (lengths == 0))):
-        raise _error(
-            feature, ids, has_vector[odd[0]], f"has {lengths[odd[0]]:,} numbers, where others have another number"
-        )
+        problem = f"has {lengths[odd[0]]:,} numbers, the first of its batch {lengths[0]:,}"
+        raise _error(feature, ids, has_vector[odd[0]], problem)
     flat = numbers.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)  # null is NaN
     vectors = flat.reshape(len(lists), -1 if len(lists) else 0)
     if len(odd := np.flatnonzero(~np.isfinite(vectors).all(axis=1))):
