@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from groupstream import SourceError
-from sources import CommaSeparated, JsonLines, WikiExtractor
-from sources.files import find_files, local_file, names_of
+from groupstream import SourceError, SpecError
+from sources import CommaSeparated, JsonLines, Text, WikiExtractor
+from sources.files import find_files, local_file, names_of, seekable
 
 _LINES = "".join(f"{i}\n" for i in range(5_000))
 _CONTENT = {
@@ -110,3 +111,70 @@ def test_link_keeps_its_own_name(write: Any) -> None:
 def test_names_begin_below_the_common_folder() -> None:
     assert names_of([Path("/data/x/a/1"), Path("/data/x/b/1")]) == ["a/1", "b/1"]
     assert names_of([Path("/data/x/a")]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (CommaSeparated, {}),
+        (JsonLines, {}),
+        (WikiExtractor, {}),
+        (JsonLines, {"features": ["a"]}),
+        (JsonLines, {"features": {"a": "int64"}}),
+        (CommaSeparated, {"features": {"a": "int64", "group": {"from": "file"}}}),
+        (JsonLines, {"features": {"a": "int64", "group": {"from": "file", "dtype": "bytes"}}}),
+    ],
+)
+def test_name_of_the_file_is_a_feature_where_it_is_asked_for(
+    kind: Any, fields: Any, write: Any, read_rows: Any
+) -> None:
+    for name in ("sub", "dir/one"):
+        (Path(write("x", "")).parent / name).parent.mkdir(exist_ok=True)
+        write(name, _CONTENT[kind])
+    source = kind(paths=["sub", "dir/*"], path_feature="file", **fields)
+    name = "group" if isinstance(fields.get("features"), dict) and "group" in fields["features"] else "file"
+    found = Counter(row[name] for row in read_rows(source))
+    each = 1 if kind is WikiExtractor else 5_000
+    expected = {"dir/one": each, "sub": each}
+    assert found == ({key.encode(): n for key, n in expected.items()} if bytes in map(type, found) else expected)
+    assert list(source.available_features())[-1] == name
+
+
+def test_name_of_the_file_may_not_hide_a_feature(write: Any, refusal: Any) -> None:
+    error = refusal(CommaSeparated(paths=[write("x.csv", "a,b\n1,2\n")], path_feature="b"))
+    assert isinstance(error, SpecError)
+    assert str(error) == "source.path_feature 'b' is the name of a feature of the files; choose another one"
+
+
+def test_identity_does_not_depend_on_the_name_of_the_file_as_a_feature(write: Any) -> None:
+    fields = {"paths": [write("x.csv", "a\n1\n")]}
+    assert CommaSeparated(**fields).identity() == CommaSeparated(**fields, path_feature="file").identity()
+
+
+def test_file_that_vanishes_is_told(write: Any) -> None:
+    for kind, content in _CONTENT.items():
+        source = kind(paths=[write("x", content)])
+        features, pieces = source.available_features(), source.pieces()
+        Path("x").unlink()
+        with pytest.raises(SourceError, match=r"cannot read .*/x \([0-9,]+ bytes\): it is not there any more\. Fetch"):
+            list(source.read(pieces[0], features, frozenset()))
+
+
+def test_many_small_files_are_found_and_named_at_once(write: Any, read_rows: Any) -> None:
+    for number in range(500):
+        write(f"{number:04}.txt", f"{number}\n")
+    source = Text(paths=["*.txt"], features=["text"])
+    assert len(source.pieces()) == 500
+    assert [row["text"] for row in read_rows(source)] == [str(number) for number in range(500)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 5_000])
+def test_file_is_read_here_and_there(size: int, write: Any) -> None:
+    content = bytes(range(256)) * 20
+    write("x", content[:size])
+    file = local_file("x")
+    with seekable(file) as native:
+        native.seek(size // 2)
+        assert native.read() == content[size // 2 : size]
+    assert file.read() == content[:size]
+    assert file.read(3, 10) == content[3 : min(13, size)]

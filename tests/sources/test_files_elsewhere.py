@@ -175,7 +175,7 @@ _FILES = [
 
 _PATTERNS = (
     "* ** *.csv ?.csv [ab].csv [!a].csv [a-c]* c[1].csv c[[]1].csv []a].csv [.csv b.csv* z*.c z[*].c "
-    "**/a.csv d/** **/*.csv d/*/f/*.csv */*.csv d/**/e/**/a.csv"
+    "d[!x]a.csv d?a.csv **/a.csv d/** **/*.csv d/*/f/*.csv */*.csv d/**/e/**/a.csv"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groupstream import ExampleError, Feature, SourceError, SpecError
-from sources import JsonLines
-from sources.lines import BLOCK_BYTES
+from sources import JsonLines, Piece
+from sources.files import FilePart, local_file
+from sources.lines import BLOCK_BYTES, spans_of_lines
 
 _LONG = '{"a": 1, "t": "' + "x" * 1_000 + '"}\n'  # 9,000 of these are more than a block
 
@@ -209,3 +211,46 @@ def test_half_a_surrogate_pair_is_refused(write: Any, refusal: Any) -> None:
 
 def test_examples_without_features_are_refused(write: Any, refusal: Any) -> None:
     assert "no feature is left to store" in str(refusal(_jsonl(write("x.jsonl", "{}\n{}\n"))))
+
+
+def _parts(name: str, part_bytes: int) -> list[Piece]:
+    file = local_file(name)
+    spans = spans_of_lines(file, part_bytes)
+    return [Piece(i, f"{name} part {i}", FilePart(file, name, *span)) for i, span in enumerate(spans)]
+
+
+def test_a_file_in_parts_gives_every_example_once(write: Any) -> None:
+    content = "".join(json.dumps({"a": i, "t": "x" * (i % 90)}) + "\n" * (1 + i % 3) for i in range(2_000))
+    source = _jsonl(write("x.jsonl", "\ufeff" + content))
+    features = source.available_features()
+    pieces = _parts("x.jsonl", 10_000)
+    assert len(pieces) > 5
+    batches = [batch for piece in pieces for batch in source.read(piece, features, frozenset())]
+    assert [a for batch in batches for a in batch.columns["a"].to_pylist()] == list(range(2_000))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"a": ', "{}: b'{{\"a\": ' is no JSON"),
+        ('{"a": "x"}', "{}: a is 'x', which is no int64"),
+        ('{"a": 1, "b": 2}', "{}: b appears here but not at the beginning"),
+        ('{"a": 1.5}', "{}: a is 1.5, which is no int64"),
+    ],
+)
+def test_line_of_a_later_part_is_named_by_the_byte_where_it_begins(line: str, message: str, write: Any) -> None:
+    before = "".join(f'{{"a": {i}}}\n' for i in range(500))
+    source = _jsonl(write("x.jsonl", before + line + "\n" + before))
+    features = _jsonl(write("good.jsonl", before)).available_features()
+    read = (batch for piece in _parts("x.jsonl", 2_000) for batch in source.read(piece, features, frozenset()))
+    with pytest.raises((SourceError, ExampleError)) as caught:
+        list(read)
+    place = f"{Path('x.jsonl').absolute()}, line at byte {len(before):,}"
+    assert str(caught.value).startswith(message.format(place))
+
+
+def test_features_are_renamed_with_and_without_a_type(write: Any, read_rows: Any) -> None:
+    write("x.jsonl", '{"a": 1, "b": "x", "c": [1]}\n{"a": 2.5, "b": "y"}\n')
+    renamed = {"z": {"from": "a", "dtype": "string"}, "b": "string"}
+    assert read_rows(_jsonl("x.jsonl", features=renamed)) == [{"z": "1", "b": "x"}, {"z": "2.5", "b": "y"}]
+    assert read_rows(_jsonl("x.jsonl", features={"z": {"from": "b"}})) == [{"z": "x"}, {"z": "y"}]
