@@ -9,6 +9,7 @@ from sources.dataset_grouper import DatasetGrouper
 from sources.groupstream_version import GroupstreamVersion
 from sources.huggingface import HuggingFace
 from sources.idx import Idx
+from sources.images import Images
 from sources.jsonl import JsonLines
 from sources.parquet import Parquet
 from sources.python_modules import PythonModules
@@ -23,6 +24,7 @@ AnySource = Annotated[
     | GroupstreamVersion
     | HuggingFace
     | Idx
+    | Images
     | JsonLines
     | Parquet
     | PythonModules
@@ -39,6 +41,7 @@ __all__ = [
     "GroupstreamVersion",
     "HuggingFace",
     "Idx",
+    "Images",
     "JsonLines",
     "Parquet",
     "Piece",
