@@ -3,7 +3,7 @@
 Builds of 1 KB text examples with two processes: 1 GB in 100,000 groups, 10 GB in a million, 10 GB of which one group is
 half; and five million groups of one or two examples of 100 bytes. Seconds are without imports; memory is that of all
 processes together (see memory.py), disk what the build's own files take at most, beside the source. The first case runs
-before and after the others, since a machine is not always equally fast. Takes about 32 GB of disk, and gives it back.
+before and after the others, since a machine is not always equally fast. Takes about 28 GB of disk, and gives it back.
 """
 
 from __future__ import annotations
