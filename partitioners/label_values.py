@@ -19,7 +19,7 @@ def _as_text(value: Any) -> Any:
 
 
 # As `keys.key_bytes` writes it, so that 3 may stand in YAML.
-LabelValue = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+LabelValue = Annotated[str, Field(min_length=1), BeforeValidator(_as_text)]
 
 
 def refuse_repeated(values: Iterable[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from os import getcwd, system  # noqa: F401
+from os import getcwd  # noqa: F401
+from textwrap import dedent as foreign  # noqa: F401
 from typing import Any
 
 NO_FUNCTION = 3
