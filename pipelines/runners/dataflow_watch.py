@@ -13,8 +13,8 @@ from groupstream import WorkerError
 from pipelines.runners.dataflow_jobs import DataflowJobs, JobMessage, is_of_google
 from pipelines.runners.errors import error_of_ours, last_line
 
-PATIENCE_SECONDS = 600.0
-_REASON_SECONDS = 50.0  # the reason of a failure may come that long after the failure
+_PATIENCE_SECONDS = 600.0
+_REASON_SECONDS = 50.0
 _CANCEL_TRIES = 3
 _PASSING = (NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REQUESTS)  # a job that was just made is not found at times
 _ENDED = ("DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED")
@@ -69,12 +69,17 @@ class Outcome:
 
 
 def watch_job(
-    jobs: DataflowJobs, job_id: str, poll_seconds: float, patience_seconds: float = PATIENCE_SECONDS
+    jobs: DataflowJobs,
+    job_id: str,
+    poll_seconds: float,
+    patience_seconds: float = _PATIENCE_SECONDS,
+    reason_seconds: float = _REASON_SECONDS,
 ) -> Outcome:
     """Waits until a job has ended; what it says goes to the log.
 
     Args:
         patience_seconds: for how long requests may fail for a passing reason, one after the other.
+        reason_seconds: how long after a failure its reason may come.
 
     Raises:
         WorkerError: nothing is heard of the job.
@@ -83,7 +88,7 @@ def watch_job(
     _log.info("Dataflow job %s: %s", job_id, jobs.console_url(job_id))
     state = _wait(jobs, job_id, listener, poll_seconds, patience_seconds)
     if state == "FAILED":
-        _hear_the_reason(listener, poll_seconds)
+        _hear_the_reason(listener, poll_seconds, reason_seconds)
     return Outcome(job_id, state, tuple(listener.errors))
 
 
@@ -126,9 +131,9 @@ def _may_pass(error: Exception) -> bool:
     return not isinstance(code, int) or code >= 500 or code in _PASSING
 
 
-def _hear_the_reason(listener: _Listener, poll_seconds: float) -> None:
+def _hear_the_reason(listener: _Listener, poll_seconds: float, reason_seconds: float) -> None:
     """Waits a little for the message that says why a job failed."""
-    until = time.monotonic() + _REASON_SECONDS
+    until = time.monotonic() + reason_seconds
     while not listener.errors and time.monotonic() < until:
         time.sleep(min(poll_seconds, 1.0))
         try:
