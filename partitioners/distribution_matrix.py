@@ -56,7 +56,7 @@ class ByDistributionMatrix(Seeded, SpecFile, RulePartitioner):
         if (self.shares is None) == (self.file is None):
             raise ValueError("give one of shares and file")
         if self.shares is not None:
-            _refuse_bad_rows(self.shares)
+            _refuse_bad_rows(self.shares, len(next(iter(self.shares.values()))))
         return self
 
     @property
@@ -102,11 +102,10 @@ def _matrix_of_rows(rows: Mapping[str, Sequence[float]], group_ids: pa.Array | N
     return Matrix(list(rows), np.stack([bounds_of(np.array(row)) for row in rows.values()]), group_ids)
 
 
-def _refuse_bad_rows(rows: Mapping[str, Sequence[float]]) -> None:
-    num_groups = len(next(iter(rows.values())))
+def _refuse_bad_rows(rows: Mapping[str, Sequence[float]], num_groups: int) -> None:
     for label, row in rows.items():
         if len(row) != num_groups:
-            raise ValueError(f"label {label!r} has {len(row)} shares, and the first label {num_groups}")
+            raise ValueError(f"label {label!r} has {len(row)} shares for {num_groups} groups")
         if not all(0 <= share <= 1 for share in row):
             raise ValueError(f"label {label!r} has a share that is not from 0 to 1")
         if not math.isclose(total := sum(row), 1, abs_tol=_TOLERANCE):
@@ -117,15 +116,23 @@ def _refuse_bad_rows(rows: Mapping[str, Sequence[float]]) -> None:
 def _read(address: str, fingerprint: str) -> Matrix:
     """The table of a CSV file, read once in a process."""
     try:
-        text = read_content(address, fingerprint).decode("utf-8-sig")
-        header, *lines = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
-        refuse_repeated(header[1:])
-        refuse_repeated(label for label, *_ in lines)
-        rows = {label: [float(share) for share in shares] for label, *shares in lines}
-        _refuse_bad_rows({"of the header": [1] + [0] * (len(header) - 2), **rows})
+        return _parse(read_content(address, fingerprint).decode("utf-8-sig"))
     except (ValueError, csv.Error) as error:
         raise SpecError(
             f"partitioner.file {address!r} is no table of shares: {error}. Write the header label,GROUP,GROUP,... and "
             "then a line for each label, such as cat,0.5,0.5"
         ) from error
-    return _matrix_of_rows(rows, pa.array([name.encode() for name in header[1:]], pa.binary()))
+
+
+def _parse(text: str) -> Matrix:
+    lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+    if len(lines) < 2 or len(lines[0]) < 2:
+        raise ValueError("it has no header" if not lines else "it has no label" if lines[0][1:] else "it has no group")
+    names = lines[0][1:]
+    if "" in names:
+        raise ValueError("a group has no name")
+    refuse_repeated(names)
+    refuse_repeated(label for label, *_ in lines[1:])
+    rows = {label: [float(share) for share in shares] for label, *shares in lines[1:]}
+    _refuse_bad_rows(rows, len(names))
+    return _matrix_of_rows(rows, pa.array([name.encode() for name in names], pa.binary()))
