@@ -45,7 +45,7 @@ class JsonLines(FileSource):
             raise SourceError(f"{files[0]} has no line; a source needs at least one example to know its features")
         file, lines = first
         names = self._declared_names()
-        return _inferred_schema(lines, file) if names is None else _declared_schema(_objects(lines, file), names)
+        return _inferred_schema(lines, file) if names is None else _declared_schema(lines, file, names)
 
     def read_part(self, part: FilePart, features: Features) -> Iterator[pa.RecordBatch]:
         """See `FileSource.read_part`."""
@@ -77,7 +77,7 @@ def _parse(block: bytes, schema: pa.Schema, new_features: str) -> pa.RecordBatch
         ),
     )
     table.validate(full=True)
-    return table.combine_chunks().to_batches()[0]
+    return table.to_batches()[0]  # of one block it makes one
 
 
 def _inferred_schema(lines: Lines, file: SourceFile) -> pa.Schema:
@@ -93,16 +93,30 @@ def _inferred_schema(lines: Lines, file: SourceFile) -> pa.Schema:
         ) from error
 
 
-def _declared_schema(objects: Iterator[tuple[str, dict[str, Any]]], names: list[str]) -> pa.Schema:
-    """Which of the declared features are lists. One that is not among `objects` may come later, if it is no slip."""
-    lists: dict[str, bool] = {}
-    for _, found in objects:
-        for name, value in found.items():
-            lists[name] = lists.get(name, False) or _is_flat_list(value)
+def _declared_schema(lines: Lines, file: SourceFile, names: list[str]) -> pa.Schema:
+    """Which of the declared features are lists. One that is not in these lines may come later, if it is no slip."""
+    lists = _found_lists(lines, file)
     for name in set(names) - lists.keys():
         if difflib.get_close_matches(name, lists.keys() - set(names), 1):
             raise SpecError(f"source.features names {name!r}, which the source does not have; {hint(name, lists)}")
     return pa.schema([(name, pa.list_(pa.null()) if lists.get(name) else pa.null()) for name in names])
+
+
+def _found_lists(lines: Lines, file: SourceFile) -> dict[str, bool]:
+    """The names in these lines, and whether a value is a list of plain values."""
+    try:
+        schema = _parse(lines.text, pa.schema([]), "infer").schema
+        return {
+            field.name: pa.types.is_list(field.type) and not pa.types.is_nested(field.type.value_type)
+            for field in schema
+        }
+    except pa.ArrowInvalid:  # a value of another type, which a declared string takes
+        pass
+    found: dict[str, bool] = {}
+    for _, values in _objects(lines, file):
+        for name, value in values.items():
+            found[name] = found.get(name, False) or _is_flat_list(value)
+    return found
 
 
 def _is_flat_list(value: Any) -> bool:

@@ -59,7 +59,7 @@ def line_blocks(part: FilePart, block_bytes: int = BLOCK_BYTES) -> Iterator[Line
     line: int | None = None if part.start else 1
     for offset, block in whole_lines(part, block_bytes):
         text = block.removeprefix(codecs.BOM_UTF8) if offset == 0 else block
-        if text.strip():
+        if text and not text.isspace():
             yield Lines(text, line, offset + len(block) - len(text))
         if line is not None:
             line += block.count(b"\n")
@@ -77,7 +77,7 @@ def whole_lines(part: FilePart, block_bytes: int, beyond: bool = False) -> Itera
         if not pending:
             offset = position
         if end := len(data) if is_last else data.rfind(b"\n") + 1:
-            yield offset, b"".join([*pending, data[:end]])
+            yield offset, b"".join([*pending, memoryview(data)[:end]])
             pending, offset = [], position + end
         if end < len(data):
             pending.append(data[end:])

@@ -10,11 +10,13 @@ import codecs
 import re
 from collections.abc import Iterator
 
+import numpy as np
+
 from sources.files import FilePart
 from sources.lines import BLOCK_BYTES, whole_lines
 
 _BLANK_LINE = re.compile(rb"^[^\S\n]*\n", re.MULTILINE)
-_BLANK_LINES = re.compile(rb"(?:^[^\S\n]*\n)+", re.MULTILINE)
+_IS_SPACE = np.isin(np.arange(256), np.frombuffer(b" \t\r\f\v", np.uint8))
 
 
 def iter_paragraphs(part: FilePart, block_bytes: int = BLOCK_BYTES) -> Iterator[list[bytes]]:
@@ -25,7 +27,7 @@ def iter_paragraphs(part: FilePart, block_bytes: int = BLOCK_BYTES) -> Iterator[
     """
     pending: list[bytes] = []  # of a paragraph that may go on
     for block in _cut_blocks(part, block_bytes):
-        first, *others = _BLANK_LINES.split(block)
+        first, *others = _split(block)
         pending.append(first)
         if others:
             yield _not_blank([b"".join(pending), *others[:-1]])
@@ -33,8 +35,44 @@ def iter_paragraphs(part: FilePart, block_bytes: int = BLOCK_BYTES) -> Iterator[
     yield _not_blank([b"".join(pending)])
 
 
+def blank_lines(text: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Where each line of a text ends, and which of them hold nothing but whitespace.
+
+    Args:
+        text: with LF at the ends of lines; not empty.
+
+    Returns:
+        int64[num_lines], the position of the newline, or the end of the text; bool[num_lines].
+    """
+    data = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    if not text.endswith(b"\n"):
+        ends = np.append(ends, len(text))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    is_blank = starts == ends
+    may_be = ~is_blank & _IS_SPACE[data[np.minimum(starts, len(data) - 1)]] & _IS_SPACE[data[ends - 1]]
+    for line in np.flatnonzero(may_be):
+        is_blank[line] = not text[starts[line] : ends[line]].strip()
+    return ends, is_blank
+
+
+def _split(text: bytes) -> list[bytes]:
+    """What stands between the runs of blank lines; the first is empty where the text begins with one, and so the last."""
+    if not text:
+        return [b""]
+    ends, is_blank = blank_lines(text)
+    changes = np.flatnonzero(np.diff(is_blank)) + 1  # the first line of each run but the first
+    borders = [0, *(ends[changes - 1] + 1).tolist(), len(text)]
+    runs = [text[start:end] for start, end in zip(borders[:-1], borders[1:], strict=True)]
+    if is_blank[0]:
+        runs = [b"", *runs]
+    if is_blank[-1]:
+        runs.append(b"")
+    return runs[::2]
+
+
 def _not_blank(texts: list[bytes]) -> list[bytes]:
-    return [text.removesuffix(b"\n") for text in texts if text.strip()]
+    return [text.removesuffix(b"\n") for text in texts if text and not text.isspace()]
 
 
 def _cut_blocks(part: FilePart, block_bytes: int) -> Iterator[bytes]:
@@ -48,7 +86,7 @@ def _cut_blocks(part: FilePart, block_bytes: int) -> Iterator[bytes]:
             begun, first = True, blank.end()
             if part.end is not None and offset + blank.start() >= part.end:
                 return
-        if part.end is not None:
+        if part.end is not None and offset + len(block) > part.end:
             blank = _BLANK_LINE.search(block, max(first, part.end - offset))
             last = blank and blank.end()
         text = block[first:last]

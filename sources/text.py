@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import ConfigDict, Field
 
 from groupstream import SourceError
@@ -17,12 +15,11 @@ from groupstream.features import Features
 from sources.batch_size import MAX_BATCH_EXAMPLES
 from sources.files import FilePart, FileSource, SourceFile, opened
 from sources.lines import line_blocks, spans_of_lines
-from sources.paragraphs import iter_paragraphs
+from sources.paragraphs import blank_lines, iter_paragraphs
 
 _SCHEMA = pa.schema([("text", pa.string())])
 _MAX_EXAMPLE_BYTES = (1 << 31) - 1  # of Arrow's strings
 _BLOCK_BYTES = 8 << 20
-_BLANK_BUT_NOT_EMPTY = re.compile(rb"^[^\S\n]+$", re.MULTILINE)
 
 
 class Text(FileSource):
@@ -66,21 +63,11 @@ def _lines(part: FilePart) -> Iterator[pa.Array]:
     """The lines that are not blank, as they are: whether they are UTF-8 is looked at later."""
     for block in line_blocks(part):
         text = block.text.replace(b"\r\n", b"\n")
-        data = np.frombuffer(text, np.uint8)
-        is_newline = data == ord("\n")
-        ends = np.flatnonzero(is_newline)
-        ends = np.append(ends - np.arange(len(ends)), len(data) - len(ends))  # in the data without newlines
-        offsets = np.concatenate([[0], ends])
-        buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data[~is_newline])]
-        yield _without_blank(pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers), text)
-
-
-def _without_blank(lines: pa.Array, text: bytes) -> pa.Array:
-    if _BLANK_BUT_NOT_EMPTY.search(text):
-        words = pa.array([line.strip() for line in lines.to_pylist()], pa.large_binary())
-    else:
-        words = lines
-    return lines.filter(pc.greater(pc.binary_length(words), 0))
+        ends, is_blank = blank_lines(text)
+        offsets = np.concatenate([[0], ends - np.arange(len(ends))])  # in the text without its newlines
+        buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(text.translate(None, b"\n"))]
+        lines = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), buffers)
+        yield lines.filter(pa.array(~is_blank))
 
 
 def _paragraphs(part: FilePart) -> Iterator[pa.Array]:
