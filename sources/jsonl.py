@@ -106,10 +106,7 @@ def _found_lists(lines: Lines, file: SourceFile) -> dict[str, bool]:
     """The names in these lines, and whether a value is a list of plain values."""
     try:
         schema = _parse(lines.text, pa.schema([]), "infer").schema
-        return {
-            field.name: pa.types.is_list(field.type) and not pa.types.is_nested(field.type.value_type)
-            for field in schema
-        }
+        return {name: _is_flat_list_type(schema.field(name).type) for name in schema.names}
     except pa.ArrowInvalid:  # a value of another type, which a declared string takes
         pass
     found: dict[str, bool] = {}
@@ -117,6 +114,10 @@ def _found_lists(lines: Lines, file: SourceFile) -> dict[str, bool]:
         for name, value in values.items():
             found[name] = found.get(name, False) or _is_flat_list(value)
     return found
+
+
+def _is_flat_list_type(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)
 
 
 def _is_flat_list(value: Any) -> bool:

@@ -7,6 +7,7 @@ the part in which the last blank line before it begins, and the first paragraph 
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -57,13 +58,13 @@ def blank_lines(text: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _split(text: bytes) -> list[bytes]:
-    """What stands between the runs of blank lines; the first is empty where the text begins with one, and so the last."""
+    """What stands before, between and after the runs of blank lines; the first and the last may be empty."""
     if not text:
         return [b""]
     ends, is_blank = blank_lines(text)
     changes = np.flatnonzero(np.diff(is_blank)) + 1  # the first line of each run but the first
     borders = [0, *(ends[changes - 1] + 1).tolist(), len(text)]
-    runs = [text[start:end] for start, end in zip(borders[:-1], borders[1:], strict=True)]
+    runs = [text[start:end] for start, end in itertools.pairwise(borders)]
     if is_blank[0]:
         runs = [b"", *runs]
     if is_blank[-1]:
