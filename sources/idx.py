@@ -12,7 +12,9 @@ from pydantic import ConfigDict, Field
 
 from groupstream import Feature, SourceError, SpecError
 from groupstream.features import Features
+from sources.choice import SELECTION_HELP, Selection
 from sources.files import SourceFile, find_files, identity_of, names_of, opened
+from sources.selection import chosen_features, conform, features_in_source
 from sources.source import Piece, Source, SourceBatch
 
 _MAGIC = b"\0\0\x08"  # unsigned bytes; the number of dimensions follows
@@ -32,11 +34,13 @@ class Idx(Source):
     places: ClassVar[frozenset[str]] = frozenset(["images", "labels"])
     images: list[str] = Field(min_length=1, description='Files or patterns, such as "mnist/*-images-idx3-ubyte.gz".')
     labels: list[str] = Field(min_length=1, description="The label files, in the same order when sorted by name.")
+    features: Selection = Field(None, description=SELECTION_HELP)
 
     def available_features(self) -> Features:
         """See `Source.available_features`."""
         _, *size = _read_shape(self._pairs()[0][0], num_dimensions=3)
-        return {"image": Feature(dtype="uint8", shape=(*size, 1)), "label": Feature(dtype="int64")}
+        found = {"image": Feature(dtype="uint8", shape=(*size, 1)), "label": Feature(dtype="int64")}
+        return chosen_features(self.features, found)
 
     def pieces(self) -> list[Piece]:
         """See `Source.pieces`."""
@@ -58,13 +62,16 @@ class Idx(Source):
                 f"{images} has {num_images:,} images, {labels} {num_labels:,} labels; "
                 "pair them in source.images and source.labels"
             )
-        if (*size, 1) != features["image"].shape:
+        image = features_in_source(self.features, features).get("image")
+        if image is not None and image.is_tensor and (*size, 1) != image.shape:
             raise SourceError(
-                f"{images} has images of {tuple(size)}, the first file of {features['image'].shape[:2]}; "
-                "build them as two datasets"
+                f"{images} has images of {tuple(size)}, the first file of {image.shape[:2]}; build them as two datasets"
             )
+        number = 1
         for some, their_labels in zip(_read_blocks(images, 3), _read_blocks(labels, 1), strict=True):
-            yield SourceBatch(_batch(some, their_labels, features))
+            batch = _batch(some, their_labels)
+            yield SourceBatch(conform(batch, features, f"{piece.label}, image", number, self.features))
+            number += len(batch)
 
     def _pairs(self) -> list[tuple[SourceFile, SourceFile]]:
         images, labels = find_files(self.images, "source.images"), find_files(self.labels, "source.labels")
@@ -75,9 +82,9 @@ class Idx(Source):
         return list(zip(images, labels, strict=True))
 
 
-def _batch(images: np.ndarray, labels: np.ndarray, features: Features) -> pa.RecordBatch:
+def _batch(images: np.ndarray, labels: np.ndarray) -> pa.RecordBatch:
     pixels = pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), math.prod(images.shape[1:]))
-    image = pa.ExtensionArray.from_storage(features["image"].arrow_type, pixels)
+    image = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (*images.shape[1:], 1)), pixels)
     return pa.record_batch({"image": image, "label": pa.array(labels.astype(np.int64))})
 
 

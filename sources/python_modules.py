@@ -60,7 +60,8 @@ class PythonModules(Source):
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
         rows = [row for file in piece.part for row in self._rows(file)]
-        yield SourceBatch(conform(pa.RecordBatch.from_pylist(rows, _SCHEMA), features, f"{piece.label}, example"))
+        batch = pa.RecordBatch.from_pylist(rows, _SCHEMA)
+        yield SourceBatch(conform(batch, features, f"{piece.label}, example", wanted=self.features))
 
     def _root(self) -> Path:
         return Path(self.folder or sysconfig.get_paths()["stdlib"]).expanduser().absolute()
