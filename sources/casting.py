@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from groupstream import Feature
+from groupstream.binary import integers
 
 # ArrowInvalid: a value. ArrowNotImplementedError: its type. TypeError: a value that JSON has no words for.
 MISFITS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError)
@@ -41,10 +43,17 @@ def _cast(column: pa.Array, feature: Feature) -> pa.Array:
     storage = feature.arrow_type
     if isinstance(storage, pa.FixedShapeTensorType):
         column, storage = _rows(column), storage.storage_type
-    found = column.cast(storage)
+    found = _without_hidden(column).cast(storage)
     if feature.dtype in ("float32", "bool"):
         _refuse_lost(_flat(column), _flat(found))
     return pa.ExtensionArray.from_storage(feature.arrow_type, found) if feature.is_tensor else found
+
+
+def _without_hidden(column: pa.Array) -> pa.Array:
+    """Without the values around a slice of lists, which Arrow would cast, too."""
+    if pa.types.is_list(column.type) and len(column.values) != len(column.flatten()):
+        return column.take(integers(np.arange(len(column))))
+    return column
 
 
 def _rows(column: pa.Array) -> pa.Array:

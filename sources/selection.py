@@ -6,9 +6,11 @@ import difflib
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
 import pyarrow as pa
 
 from groupstream import ExampleError, Feature, SpecError
+from groupstream.binary import integers
 from groupstream.features import GROUP_ID, DType, Features, arrow_schema, feature_of_arrow
 from sources.casting import MISFITS, cast_column
 from sources.casting import json_text as json_text
@@ -173,16 +175,17 @@ def misfit(where: str, name: str, value: str, feature: Feature) -> str:
 
 
 def _first_bad_row(column: pa.Array, feature: Feature) -> int:
-    """The first row that does not fit, by halving."""
-    low, high = 0, len(column)
+    """The first row that does not fit, by halving; it is not null, though where the type is wrong nulls fail too."""
+    rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    low, high = 0, len(rows)
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            cast_column(column.slice(low, middle - low), feature)
+            cast_column(column.take(integers(rows[low:middle])), feature)
             low = middle
         except MISFITS:
             high = middle
-    return low
+    return int(rows[low]) if len(rows) else 0
 
 
 def _shown(value: pa.Scalar) -> str:
