@@ -94,10 +94,11 @@ def test_alpha_deals_each_cluster_to_groups(passes: Any) -> None:
 
 
 def test_examples_without_an_embedding_have_no_group(passes: Any) -> None:
-    points = pa.array([[1, 2], None, [3, 4], [1, 2], None], pa.list_(pa.float32()))
-    groups = passes.groups(_clusters(num_clusters=2), passes.cut({"point": points}, 2))
-    assert [group is None for group in groups] == [False, True, False, False, True]
-    assert groups[0] == groups[3] != groups[2]
+    points = pa.array([None, [1, 2], [3, 4], None, [1, 2]], pa.list_(pa.float32()))
+    for size in (1, 2, 5):
+        groups = passes.groups(_clusters(num_clusters=2), passes.cut({"point": points}, size))
+        assert [group is None for group in groups] == [True, False, False, True, False]
+        assert groups[1] == groups[4] != groups[2]
 
 
 @pytest.mark.parametrize(
