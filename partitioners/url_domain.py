@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from partitioners.keys import map_distinct
 from partitioners.partitioner import ExampleIds, RulePartitioner
-from partitioners.url_host import host_of
+from partitioners.url_host import host_of, hosts_of
 
 
 class ByUrlDomain(RulePartitioner):
@@ -37,7 +37,7 @@ class ByUrlDomain(RulePartitioner):
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""
-        return map_distinct(batch.column(self.feature), self.feature, domain_of)
+        return map_distinct(hosts_of(batch.column(self.feature), self.feature), self.feature, _domain_of_host)
 
 
 def domain_of(url: str) -> str | None:
@@ -47,7 +47,12 @@ def domain_of(url: str) -> str | None:
     ('bbc.co.uk', 'alice.github.io', '127.0.0.1')
     """
     host = host_of(url)
-    return (_extract()(host).top_domain_under_public_suffix or host) if host else None
+    return _domain_of_host(host) if host else None
+
+
+@functools.lru_cache(maxsize=1 << 16)  # the hosts of one batch are in the next again
+def _domain_of_host(host: str) -> str:
+    return _extract()(host).top_domain_under_public_suffix or host
 
 
 @functools.cache

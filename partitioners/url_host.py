@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import idna
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import ConfigDict, Field
 
-from partitioners.keys import map_distinct
+from partitioners.keys import as_text, key_bytes, map_distinct
 from partitioners.partitioner import ExampleIds, RulePartitioner
 
 
@@ -35,7 +36,22 @@ class ByUrlHost(RulePartitioner):
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""
-        return map_distinct(batch.column(self.feature), self.feature, host_of)
+        return hosts_of(batch.column(self.feature), self.feature)
+
+
+def hosts_of(column: pa.Array, name: str) -> pa.Array:
+    """binary[len(column)]: the `host_of` each URL, null where it has none.
+
+    Plain URLs, as nearly all are, are taken apart by RE2, in a tenth of the time; the rest goes through Python.
+
+    Raises:
+        SpecError: see `key_bytes`.
+    """
+    urls = as_text(key_bytes(column, name))
+    found = pc.extract_regex(urls, _PLAIN)
+    rest = pc.if_else(found.is_valid(), None, urls)
+    plain = pc.ascii_lower(found.field(0)).cast(pa.binary())
+    return pc.if_else(found.is_valid(), plain, map_distinct(rest, name, host_of))
 
 
 def host_of(url: str) -> str | None:
@@ -58,6 +74,8 @@ def host_of(url: str) -> str | None:
     return None if not host or _FORBIDDEN.search(host) else _ascii(host)
 
 
+# A host of such letters alone, before nothing but a port: what `host_of` gives as it stands, in lower case.
+_PLAIN = r"^(?i:https?)://(?P<host>[A-Za-z0-9_-][A-Za-z0-9_.-]*[A-Za-z0-9_-])(?::[0-9]*)?(?:[/?#]|$)"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 # Source: https://url.spec.whatwg.org/#forbidden-host-code-point, less the colon of IPv6 addresses.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f#/<>?@\[\\\]^|\s]")

@@ -7,9 +7,11 @@ import socket
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from partitioners import ByUrlDomain, ByUrlHost, ExampleIds
-from partitioners.url_domain import _extract, domain_of
+from partitioners.url_domain import _domain_of_host, _extract, domain_of
 from partitioners.url_host import host_of
 
 
@@ -113,11 +115,32 @@ def test_suffix_list_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     _extract.cache_clear()
+    _domain_of_host.cache_clear()
     assert domain_of("http://a.b.example.co.uk/") == "example.co.uk"
 
 
 def test_each_distinct_url_is_looked_at_and_bytes_that_are_no_text_have_no_group() -> None:
-    urls = pa.array([b"http://x.com/1", b"http://\xff.com/", None, b"http://x.com/1"])
-    ids = ExampleIds(0, np.arange(4))
+    urls = pa.array([b"http://x.com/1", b"http://\xff.com/", None, b"http://x.com/1", b"http://x.com/\xff"])
+    ids = ExampleIds(0, np.arange(5))
     for partitioner in (ByUrlHost(), ByUrlDomain()):
-        assert partitioner.assign(pa.record_batch({"url": urls}), ids).to_pylist() == [b"x.com", None, None, b"x.com"]
+        assert partitioner.assign(pa.record_batch({"url": urls}), ids).to_pylist() == [
+            b"x.com",
+            None,
+            None,
+            b"x.com",
+            None,
+        ]
+
+
+_PARTS = "http:// HTTPS:// https: // ftp:// user@ a.com A-b_c.Example.co.uk bücher.de a..b . - :80 : :x :99999999 / /p/q.html"
+_MORE = "?u=http://b.com #f \\ [::1] %41 x é ｡ @ xn--bcher-kva"
+_URL_PARTS = st.sampled_from([*_PARTS.split(" "), *_MORE.split(" "), " ", "\t", "\n", "\0"])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.lists(_URL_PARTS, max_size=6).map("".join) | st.none(), max_size=5))
+def test_the_fast_way_gives_what_the_rules_for_one_url_give(urls: list[str | None]) -> None:
+    batch, ids = pa.record_batch({"url": pa.array(urls, pa.string())}), ExampleIds(0, np.arange(len(urls)))
+    for partitioner, rule in ((ByUrlHost(), host_of), (ByUrlDomain(), domain_of)):
+        expected = [None if url is None else rule(url) for url in urls]
+        assert partitioner.assign(batch, ids).cast(pa.string()).to_pylist() == expected
