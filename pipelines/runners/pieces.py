@@ -1,7 +1,7 @@
 """The pieces of a source as the beginning of a pipeline.
 
-They are not in the graph of the pipeline: 100,000 of them would make it 20 MB, and Dataflow takes 10 MB. The graph
-names small lists of them in the staging area.
+They are not in the graph of the pipeline, of which Dataflow takes 10 MB: 100,000 pieces make 1.4 MB where their names
+are alike and 11 MB where they are random. The graph names lists of them in the staging area, 100 bytes a list.
 """
 
 from __future__ import annotations

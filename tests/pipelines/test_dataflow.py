@@ -25,10 +25,9 @@ from groupstream.testing import GcsServer, Reply
 from pipelines.partition import Partitioned, partition
 from pipelines.plan import Plan, make_plan
 from pipelines.runners import run_pipeline
-from pipelines.runners.dataflow import dataflow_options, job_name
+from pipelines.runners.dataflow import dataflow_options
 from pipelines.runners.dataflow_jobs import DataflowJobs
 from pipelines.runners.dataflow_watch import watch_job
-from pipelines.runners.pieces import ListedPieces, list_pieces
 from pipelines.staging import StagingArea, staging_area
 from pipelines.testing import DataflowServer
 from pipelines.transforms import PartitionExamples
@@ -398,25 +397,3 @@ def test_a_place_for_the_files_of_the_job_is_needed(dataflow, tmp_path):
     runner = plan_for(runner_at(dataflow, temp_location="gs://bucket/temp")).spec.runner
     with staging_area(tmp_path) as staging:
         assert dataflow_options(runner, staging, "name").get_all_options()["temp_location"] == "gs://bucket/temp"
-
-
-@pytest.mark.parametrize("name", ["a_b-count", "x" * 200, "Grüße"])
-def test_names_of_jobs_are_unique_and_of_the_characters_that_dataflow_takes(name):
-    import re
-
-    first, second = job_name(name), job_name(name)
-    assert first != second
-    assert re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", first)
-
-
-def test_lists_of_pieces_give_them_all_in_any_runner(tmp_path):
-    import apache_beam as beam
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-    from apache_beam.testing.util import assert_that, equal_to
-
-    pieces = [Piece(i, str(i)) for i in range(2_345)]
-    with staging_area(tmp_path) as staging:
-        lists = list_pieces(pieces, staging, "pieces/test")
-        assert len(lists) == 3
-        with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
-            assert_that(pipeline | ListedPieces(lists, staging), equal_to(pieces))
