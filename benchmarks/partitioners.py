@@ -29,6 +29,7 @@ NATURAL_KEY = "feature, 10 labels"
 Part = tuple[pa.RecordBatch, ExampleIds]
 
 LABELS = {"feature": "label"}
+COUNTING = "counts first: "
 CASES: dict[str, dict[str, Any]] = {
     NATURAL_KEY: {"kind": "feature", "feature": "label"},
     "feature, 10,000 hosts as text": {"kind": "feature", "feature": "host"},
@@ -55,6 +56,12 @@ CASES: dict[str, dict[str, Any]] = {
     "distribution_matrix": {
         "kind": "distribution_matrix", **LABELS, "shares": {label: [0.25] * 4 for label in range(10)},
     },
+    COUNTING + "fixed_sizes": {"kind": "fixed_sizes", "num_groups": 100},
+    COUNTING + "dirichlet_fixed_sizes": {"kind": "dirichlet_fixed_sizes", **LABELS, "num_groups": 100, "alpha": 0.3},
+    COUNTING + "shards": {"kind": "shards", **LABELS, "num_groups": 100, "shards_per_group": 2},
+    COUNTING + "continuous": {"kind": "continuous", "feature": "number", "num_groups": 100, "strictness": 0.5},
+    COUNTING + "clusters, 16 numbers": {"kind": "clusters", "feature": "embedding", "num_clusters": 20},
+    COUNTING + "equal_silos, of 10,000 hosts": {"kind": "equal_silos", "feature": "host", "ids_per_silo": 100},
 }  # fmt: skip
 
 
@@ -77,6 +84,10 @@ def make_examples(num_examples: int = NUM_EXAMPLES) -> pa.Table:
             "url": [f"https://{name}/articles/{i}.html" for i, name in enumerate(names)],
             "seconds": seconds,
             "time": [f"{text}Z" for text in np.datetime_as_string(seconds.astype("datetime64[s]")).tolist()],
+            "number": generator.normal(size=num_examples).astype(np.float32),
+            "embedding": pa.FixedSizeListArray.from_arrays(
+                generator.normal(size=num_examples * 16).astype(np.float32), 16
+            ),
             "id": [f"example {i:09}" for i in range(num_examples)],
         }
     )
