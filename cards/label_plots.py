@@ -58,7 +58,7 @@ def label_figure(matrix: LabelMatrix, num_groups: int, names: Sequence[str], wid
     _draw_shares(overall, matrix.overall_shares()[:, None], inks)
     _name_labels(overall, names, inks)
     _draw_shares(groups, matrix.shares(), inks)
-    _name_groups(groups, matrix.num_groups, num_groups, places.groups[2], inks)
+    _name_groups(groups, matrix, num_groups, places.groups[2], inks)
     _draw_scale(scale, places.scale[3], inks)
     _draw_sizes(axes_at(*places.sizes), matrix.counts.sum(axis=0), inks)
     return figure
@@ -111,12 +111,12 @@ def _name_labels(axes: Axes, names: Sequence[str], inks: Inks) -> None:
     axes.set_xticks([0], ["all"])
 
 
-def _name_groups(axes: Axes, num_shown: int, num_groups: int, width_inches: float, inks: Inks) -> None:
+def _name_groups(axes: Axes, matrix: LabelMatrix, num_groups: int, width_inches: float, inks: Inks) -> None:
     what = format_number_of(num_groups, "group")
-    what = f"{format_count(num_shown)} of {what}" if num_shown < num_groups else what
-    order = "by most common label"
-    fits = _CHARACTER_INCHES * len(what + order) < width_inches
-    axes.set_xlabel(f"{what}, {order}" if fits else f"{what},\n{order}", color=inks.quiet, fontsize=10, labelpad=7)
+    what = f"{format_count(matrix.num_groups)} of {what}" if matrix.num_groups < num_groups else what
+    fits = _CHARACTER_INCHES * len(what + matrix.order) < width_inches
+    text = f"{what}, {matrix.order}" if fits else f"{what},\n{matrix.order}"
+    axes.set_xlabel(text, color=inks.quiet, fontsize=10, labelpad=7)
 
 
 def _draw_scale(axes: Axes, height_inches: float, inks: Inks) -> None:
@@ -135,7 +135,7 @@ def _draw_sizes(axes: Axes, sizes: Ints, inks: Inks) -> None:
     from matplotlib.ticker import FuncFormatter
 
     most = max(1, int(sizes.max()))
-    logarithmic = most > 20 * max(1, int(sizes.min()))
+    logarithmic = most > 20 * max(1, np.median(sizes))
     least = 0.7 if logarithmic else 0.0
     edges = np.arange(len(sizes) + 1) - 0.5
     axes.set_yscale("log" if logarithmic else "linear")

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 MAX_LABELS = 100  # rows of a matrix; the rarer labels share its last row
 OTHER_LABELS = b"(others)"
 _MARKS = (0.1, 0.5, 0.9)
+_BY_CHANCE = 1.5
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,13 @@ class LabelMatrix:
         labels: of the rows, in their order: numbers by value, text by its bytes.
         counts: int64[num_labels, num_groups], examples of each of the chosen groups with each label.
         overall: int64[num_labels], the same for all groups of the table together.
+        order: of the groups, in words.
     """
 
     labels: tuple[bytes, ...]
     counts: Ints
     overall: Ints
+    order: str = "as given"
 
     @property
     def num_groups(self) -> int:
@@ -47,12 +50,32 @@ class LabelMatrix:
         """float64[num_labels]: of all examples that have a label."""
         return self.overall / max(1, self.overall.sum())
 
-    def by_most_common_label(self) -> LabelMatrix:
-        """The groups with the same most common label together, the purest first: blocks show how they were made."""
+    @property
+    def skew_over_chance(self) -> float:
+        """About 1 where the labels of groups differ as draws from one mixture do, more the more they differ.
+
+        Source: the chi-squared statistic of the table, over its degrees of freedom.
+        """
+        sizes = self.counts.sum(axis=0)
+        expected = np.outer(self.overall_shares(), sizes)
+        terms = (self.counts - expected) ** 2 / np.where(expected > 0, expected, 1)
+        return float(terms.sum() / max(1, (np.count_nonzero(self.overall) - 1) * np.count_nonzero(sizes)))
+
+    def ordered(self) -> LabelMatrix:
+        """The groups so that what there is to see can be seen.
+
+        Where their labels differ by more than chance, those with the same most common label stand together, the purest
+        first: blocks show how they were made. Otherwise the largest is first.
+        """
+        sizes = self.counts.sum(axis=0)
+        if self.skew_over_chance < _BY_CHANCE:
+            return self._in(np.argsort(-sizes, kind="stable"), "by size")
         shares = self.shares()
-        top = shares.argmax(axis=0)
-        order = np.lexsort((-shares.max(axis=0, initial=0), top))
-        return LabelMatrix(self.labels, self.counts[:, order], self.overall)
+        order = np.lexsort((-shares.max(axis=0, initial=0), shares.argmax(axis=0)))
+        return self._in(order, "by most common label")
+
+    def _in(self, order: Ints, words: str) -> LabelMatrix:
+        return LabelMatrix(self.labels, self.counts[:, order], self.overall, words)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class DrawnSplit:
         """Labels by about a hundred groups, in the order to show."""
         if self.labels is None or not len(self.labels):
             return None
-        return label_matrix(self.labels, choose_groups(self.sizes)).by_most_common_label()
+        return label_matrix(self.labels, choose_groups(self.sizes)).ordered()
 
     def names(self, matrix: LabelMatrix) -> list[str]:
         """The names of the rows of a matrix."""

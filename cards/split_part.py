@@ -159,7 +159,7 @@ def _pictures(key: str, sizes: Ints) -> dict[str, Markup]:
 
 
 def _label_part(key: str, table: pa.Table, sizes: Ints, names: Sequence[str] | None) -> LabelPart:
-    matrix = label_matrix(table, choose_groups(sizes)).by_most_common_label()
+    matrix = label_matrix(table, choose_groups(sizes)).ordered()
     shown = [label_name(label, names) for label in matrix.labels]
     skew = label_skew(table)
     return LabelPart(

@@ -58,9 +58,17 @@ def test_rare_labels_share_the_last_row():
 
 
 def test_groups_stand_by_their_most_common_label_the_purest_first():
-    groups = {0: {b"b": 1}, 1: {b"a": 2, b"b": 1}, 2: {b"a": 9}, 3: {b"a": 1, b"b": 2}}
-    matrix = label_matrix(table_of(groups), np.arange(4)).by_most_common_label()
-    assert matrix.counts.tolist() == [[9, 2, 0, 1], [0, 1, 1, 2]]
+    groups = {0: {b"b": 10}, 1: {b"a": 20, b"b": 10}, 2: {b"a": 90}, 3: {b"a": 10, b"b": 20}}
+    matrix = label_matrix(table_of(groups), np.arange(4)).ordered()
+    assert matrix.counts.tolist() == [[90, 20, 0, 10], [0, 10, 10, 20]]
+    assert matrix.order == "by most common label"
+
+
+def test_groups_whose_labels_differ_by_chance_only_stand_by_their_size():
+    matrix = label_matrix(table_of(random_groups(60, 8)), np.arange(60))
+    assert matrix.skew_over_chance == pytest.approx(1, abs=0.3)
+    sizes = matrix.ordered().counts.sum(axis=0)
+    assert (np.diff(sizes) <= 0).all() and matrix.ordered().order == "by size"
 
 
 def test_skew_is_what_its_definition_says():
@@ -110,14 +118,14 @@ def test_picture_shows_a_share_by_its_shade(num_labels):
 
 
 def test_picture_in_a_page_takes_the_colours_of_the_page():
-    matrix = label_matrix(table_of(random_groups(120, 10)), np.arange(100))
+    matrix = label_matrix(table_of(random_groups(120, 10)), np.arange(100)).ordered()
     svg = draw_labels(matrix, 120, [label.decode() for label in matrix.labels], 9.4, "x")
     assert not any(color in svg for color in STAND_INS)
     assert svg.count("<mask") == svg.count('style="fill: var(--accent)"') == svg.count("<image") == 3
     ids = re.findall(r' id="([^"]+)"', svg)
     assert len(ids) == len(set(ids)) and all(i.startswith("x-") for i in ids)
     assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= set(ids)
-    assert "100 of 120 groups" in svg and len(svg) < 60_000
+    assert "100 of 120 groups, by size" in svg and len(svg) < 60_000
     assert svg == draw_labels(matrix, 120, [label.decode() for label in matrix.labels], 9.4, "x")
 
 

@@ -126,11 +126,7 @@ def test_preview_draws_a_picture(command, spec_file, tmp_path, ending):
         assert content.startswith(b"\x89PNG")
     else:
         page = content.decode()
-        assert (
-            page.count("<svg") == 4
-            and "groups, by most common label" in page
-            and "http" not in page.replace("http-equiv", "")
-        )
+        assert page.count("<svg") == 4 and "groups, by " in page and "http" not in page.replace("http-equiv", "")
 
 
 BAD = {
