@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from groupstream.stores import LocalStore, open_store
+from groupstream.testing import GcsServer
 from partitioners import ByFeature, ByUrlHost, ExampleIds, Partitioner
-from sources import Source
+from sources import CommaSeparated, JsonLines, Source, Text, WikiExtractor
 from specs import Spec, load_spec
 from validation.examples import refuse_impossible_checks, violations
 
@@ -117,3 +120,53 @@ def test_reddit_is_read_as_python_reads_it(spec: Spec) -> None:
         ]
         with open(piece.part.file.address, newline="", encoding="utf-8") as file:
             assert read == [tuple(row) for row in csv.reader(file)][1:]
+
+
+def test_speeches_have_the_speakers_that_are_known(shared_data: Any) -> None:
+    source = Text(paths=[f"{shared_data('tinyshakespeare')}/*.txt"], examples="paragraph")
+    speakers = [text.partition("\n")[0] for text in _column(source, "text")]
+    assert (len(speakers), len(set(speakers))) == (7_222, 309)  # one stands after two blank lines, not after one
+    assert all(speaker.endswith(":") for speaker in speakers)
+
+
+def test_books_have_the_paragraphs_that_are_known(shared_data: Any) -> None:
+    folder = shared_data("books_md")
+    paragraphs = Counter(_column(Text(paths=[f"{folder}/*/*.md"], examples="paragraph"), "path"))
+    assert len(paragraphs) == 63
+    whole = Text(paths=[f"{folder}/*/*.md"], examples="file")
+    for path, text in zip(_column(whole, "path"), _column(whole, "text"), strict=True):
+        assert text == (folder / path).read_text(encoding="utf-8-sig")  # which reads CRLF as LF
+        assert paragraphs[path] == len([some for some in re.split(r"\n\s*\n", text) if some.strip()])
+
+
+def test_the_name_of_a_file_is_the_subreddit(shared_data: Any) -> None:
+    source = CommaSeparated(paths=[f"{shared_data('web_reddit')}/data/*.csv"], features=["id"], path_feature="file")
+    files = Counter(_column(source, "file"))
+    assert (files.total(), len(files)) == (63_871, 70)
+    assert files.keys() == {file.name for file in (shared_data("web_reddit") / "data").iterdir()}
+
+
+_PATTERNS = {
+    "books_md": (Text, "*/*.md"),
+    "hn_posts": (CommaSeparated, "**/*.csv"),
+    "news_abp": (JsonLines, "**/*.jsonl.gz"),
+    "tinyshakespeare": (Text, "*.txt"),
+    "web_reddit": (CommaSeparated, "data/*.csv"),
+    "wiki_en2015": (WikiExtractor, "*/wiki_*"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.integration
+@pytest.mark.parametrize("name", list(_PATTERNS))
+def test_data_in_a_bucket_are_those_on_disk(name: str, shared_data: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, pattern = _PATTERNS[name]
+    with GcsServer("bucket") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        bucket = open_store("gs://bucket")
+        for found in LocalStore(shared_data(name)).objects(""):
+            assert bucket.put_if_absent(found.path, shared_data(name) / found.path)
+        here, there = (kind(paths=[f"{root}/{pattern}"]) for root in (shared_data(name), "gs://bucket"))
+        assert there.identity() == here.identity()
+        for one, other in zip(_batches(there), _batches(here), strict=True):
+            assert one.equals(other)
