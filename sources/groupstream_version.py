@@ -73,6 +73,10 @@ class GroupstreamVersion(Source):
             "fingerprint": hashlib.sha256("\n".join(shard.sha256 for shard in split.shards).encode()).hexdigest(),
         }
 
+    def known_num_examples(self) -> int | None:
+        """See `Source.known_num_examples`."""
+        return self._split_of(self._dataset()).statistics.num_examples
+
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
         location, path, size_bytes = piece.part

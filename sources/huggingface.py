@@ -89,6 +89,14 @@ class HuggingFace(Source):
             return identity_of([Path(file["filename"]) for file in loaded.cache_files])
         return {"fingerprint": loaded._fingerprint, "num_examples": len(loaded)}
 
+    def known_num_examples(self) -> int | None:
+        """See `Source.known_num_examples`."""
+        loaded = self._load()
+        if not self.streaming:
+            return len(loaded)
+        split = (loaded.info.splits or {}).get(self.split)
+        return split and split.num_examples
+
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
         where = f"{piece.label}, row" if self.streaming else f"{self.split}, row"

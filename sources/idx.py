@@ -52,6 +52,10 @@ class Idx(Source):
         """See `Source.identity`."""
         return identity_of([file for pair in self._pairs() for file in pair])
 
+    def known_num_examples(self) -> int | None:
+        """See `Source.known_num_examples`."""
+        return sum(_read_shape(labels, num_dimensions=1)[0] for _, labels in self._pairs())
+
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
         images, labels = piece.part

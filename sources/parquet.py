@@ -87,6 +87,10 @@ class Parquet(FileSource):
             size += group_bytes
         return [*spans, (start, footer.num_row_groups)]
 
+    def known_num_examples(self) -> int | None:
+        """See `Source.known_num_examples`."""
+        return sum(_footer(file).num_rows for file in self.files())
+
     def read_part(self, part: FilePart, features: Features) -> Iterator[pa.RecordBatch]:
         """See `FileSource.read_part`."""
         with _opened(part.file) as file:

@@ -68,6 +68,10 @@ class Tfds(Source):
         info = self._builder().info
         return {"dataset": info.full_name, **identity_of(self._files())}
 
+    def known_num_examples(self) -> int | None:
+        """See `Source.known_num_examples`."""
+        return self._builder().info.splits[self.split].num_examples
+
     def read(self, piece: Piece, features: Features, needed: frozenset[str]) -> Iterator[SourceBatch]:
         """See `Source.read`."""
         return read_records(_records(*piece.part), features, needed, self._selected(), piece.label)

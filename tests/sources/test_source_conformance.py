@@ -210,6 +210,9 @@ CASES = [
 ]
 
 
+_KNOWING = (GroupstreamVersion, Idx, Parquet, Tfds)
+
+
 def test_cases_cover_every_source() -> None:
     assert {case.kind for case in CASES} == set(get_args(get_args(AnySource)[0]))
 
@@ -235,6 +238,11 @@ def test_source_gives_every_example_with_its_features(source: Source, case: Case
     assert all(row.keys() == source.available_features().keys() for row in rows)
     if "text" in source.available_features() and not isinstance(source, PythonModules):
         assert [row["text"] for row in rows] == _texts(0, 6)
+
+
+def test_a_number_of_examples_that_is_known_is_the_number(source: Source, case: Case) -> None:
+    known = source.known_num_examples()
+    assert known == case.num_examples if isinstance(source, _KNOWING) else known in (None, case.num_examples)
 
 
 def test_pieces_are_numbered_named_and_read_alike_after_pickling(source: Source, case: Case) -> None:
