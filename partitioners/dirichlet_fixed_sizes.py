@@ -82,42 +82,33 @@ class ByDirichletFixedSizes(GroupSizes, CountingPartitioner):
 
 @dataclass(frozen=True, eq=False)
 class DirichletFixedSizesRule:
-    """Which ranks of each label belong to which group. Memory: 12 bytes for each pair of group and label that occurs.
+    """Which places of each label belong to which group. Memory: 12 bytes for each pair of group and label that occurs.
 
     Attributes:
         feature: the label.
         num_groups: how many groups.
         ranks: of the examples of each label.
-        starts: int64[num_labels + 1], where the groups of each label begin in the next two.
-        groups: int32[num_pairs], the groups that have examples of a label; ascending for each label.
-        ends: int64[num_pairs], the first rank of the label that is no longer the group's.
+        groups: int32[num_intervals], for each label the groups in order, then -1 for what none has taken.
+        ends: int64[num_intervals], the first place that is no longer the group's; ascending.
     """
 
     feature: str
     num_groups: int
     ranks: Ranks
-    starts: np.ndarray
     groups: np.ndarray
     ends: np.ndarray
 
     @classmethod
     def of(cls, feature: str, ranks: Ranks, taken: np.ndarray) -> DirichletFixedSizesRule:
         """The rule that gives each group what it has taken, int32[num_groups, num_labels]."""
-        labels, groups = np.nonzero(taken.T)
-        starts = np.searchsorted(labels, np.arange(taken.shape[1] + 1))
-        ends = np.cumsum(taken[groups, labels], dtype=np.int64)
-        before = np.concatenate(([0], ends))[starts[:-1]]
-        return cls(feature, len(taken), ranks, starts, groups.astype(np.int32), ends - before[labels])
+        rest = ranks.counts.totals - taken.sum(axis=0)
+        by_label = np.concatenate((taken, rest[None]), dtype=np.int64).T
+        labels, groups = np.nonzero(by_label)
+        owners = np.where(groups == len(taken), -1, groups).astype(np.int32)
+        return cls(feature, len(taken), ranks, owners, np.cumsum(by_label[labels, groups]))
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""
-        groups = np.full(len(ids.rows), -1)
-        for label in self.ranks.by_stratum(key_bytes(batch.column(self.feature), self.feature), ids):
-            groups[label.examples] = self._groups(label.code, label.ranks)
-        return numbered(groups, self.num_groups)
-
-    def _groups(self, label: int, ranks: np.ndarray) -> np.ndarray:
-        """The group of each rank of a label, -1 where no group has taken it."""
-        takers = slice(self.starts[label], self.starts[label + 1])
-        places = np.searchsorted(self.ends[takers], ranks, side="right")
-        return np.append(self.groups[takers], -1)[places]
+        places = self.ranks.places(key_bytes(batch.column(self.feature), self.feature), ids)
+        groups = self.groups[np.searchsorted(self.ends, places, side="right")]
+        return numbered(np.where(places < 0, -1, groups), self.num_groups)

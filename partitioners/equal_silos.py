@@ -130,17 +130,18 @@ def merge_words(counts: Iterable[np.ndarray], max_ids: int = MAX_IDS) -> np.ndar
     Raises:
         SpecError: there are more ids than can be kept.
     """
-    parts, waiting = [np.empty(0, np.uint64)], 0
+    merged, parts, waiting = np.empty(0, np.uint64), [], 0
     for part in counts:
         parts.append(part)
         waiting += len(part)
-        if waiting > _PART_IDS:
-            parts, waiting = [_union(parts, max_ids)], 0
-    return _union(parts, max_ids)
+        if waiting > max(_PART_IDS, len(merged)):
+            merged, parts, waiting = _union([merged, *parts], max_ids), [], 0
+    return _union([merged, *parts], max_ids)
 
 
 def _union(parts: list[np.ndarray], max_ids: int) -> np.ndarray:
-    words = np.unique(np.concatenate(parts))
+    words = np.sort(np.concatenate(parts))
+    words = words[np.append(words[1:] != words[:-1], True)] if len(words) else words
     if len(words) > max_ids:
         raise SpecError(
             f"partitioner: there are more than {max_ids:,} ids, too many to count; "

@@ -54,7 +54,7 @@ class ByFixedSizes(GroupSizes, CountingPartitioner):
 
 @dataclass(frozen=True, eq=False)
 class FixedSizesRule:
-    """Group i has the examples with ranks from ends[i - 1] to ends[i].
+    """Group i has the examples with places from ends[i - 1] to ends[i].
 
     Attributes:
         ranks: of all examples.
@@ -66,7 +66,5 @@ class FixedSizesRule:
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""
-        groups = np.full(len(ids.rows), len(self.ends))
-        for stratum in self.ranks.by_stratum(same_stratum(len(ids.rows)), ids):
-            groups[stratum.examples] = np.searchsorted(self.ends, stratum.ranks, side="right")
-        return numbered(groups, len(self.ends))
+        places = self.ranks.places(same_stratum(len(ids.rows)), ids)
+        return numbered(np.searchsorted(self.ends, places, side="right"), len(self.ends))

@@ -144,11 +144,9 @@ class ShardsRule:
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""
-        groups = np.full(len(ids.rows), -1)
-        starts = np.cumsum(self.ranks.totals) - self.ranks.totals
-        for label in self.ranks.by_stratum(key_bytes(batch.column(self.feature), self.feature), ids):
-            groups[label.examples] = self._groups(self.shards.of(starts[label.code] + label.ranks))
-        return numbered(groups, self.num_groups)
+        places = self.ranks.places(key_bytes(batch.column(self.feature), self.feature), ids)
+        groups = self._groups(self.shards.of(np.maximum(places, 0)))
+        return numbered(np.where(places < 0, -1, groups), self.num_groups)
 
     def num_dealt_examples(self) -> int:
         """How many examples have a group."""

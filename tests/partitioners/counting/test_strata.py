@@ -67,15 +67,14 @@ def test_ranks_of_a_stratum_are_each_number_once(batches: list[list[bytes | None
     counts = [_counted(*batch) for batch in named]
     again = order.sample(counts, order.randint(0, len(counts)))
     ranks = Ranks.of(merge_strata(order.sample(counts + again, len(counts + again))), seed=7)
-    found: dict[int, list[int]] = {}
+    found: dict[bytes | None, list[int]] = {}
     for names, piece, first_row in named:
         ids = ExampleIds(piece, np.arange(first_row, first_row + len(names)), first_row)
-        for stratum in ranks.by_stratum(pa.array(names, pa.binary()), ids):
-            assert {names[i] for i in stratum.examples} == {ranks.counts.strata[stratum.code]}
-            found.setdefault(stratum.code, []).extend(stratum.ranks.tolist())
-    assert {code: sorted(some) for code, some in found.items()} == {
-        code: list(range(total)) for code, total in enumerate(ranks.totals.tolist())
-    }
+        for name, place in zip(names, ranks.places(pa.array(names, pa.binary()), ids).tolist(), strict=True):
+            found.setdefault(name, []).append(place)
+    assert set(found.pop(None, [-1])) == {-1}
+    in_order = [place for name in sorted(found, key=bytes) for place in sorted(found[name])]
+    assert in_order == list(range(ranks.counts.totals.sum()))
 
 
 def test_ranks_do_not_depend_on_where_batches_end() -> None:
@@ -83,12 +82,7 @@ def test_ranks_do_not_depend_on_where_batches_end() -> None:
         starts = range(0, 100, size)
         every = [ExampleIds(0, np.arange(s, min(s + size, 100)), s) for s in starts]
         ranks = Ranks.of(merge_strata(count_strata(same_stratum(len(ids.rows)), ids) for ids in every), seed=1)
-        return [
-            rank
-            for ids in every
-            for stratum in ranks.by_stratum(same_stratum(len(ids.rows)), ids)
-            for rank in stratum.ranks.tolist()
-        ]
+        return [place for ids in every for place in ranks.places(same_stratum(len(ids.rows)), ids).tolist()]
 
     assert ranks_of(100) == ranks_of(7) == ranks_of(1)
     assert ranks_of(100) != list(range(100))
@@ -97,11 +91,11 @@ def test_ranks_do_not_depend_on_where_batches_end() -> None:
 @pytest.mark.parametrize("changed", [[b"a"], [b"a", b"b", b"b"], [b"a", b"c"], [b"a", b"b", None, b"c"]])
 def test_batch_that_is_not_as_it_was_counted_is_refused(changed: list[bytes | None]) -> None:
     ranks = Ranks.of(_counted([b"a", b"b"]), seed=0)
-    assert len(list(ranks.by_stratum(pa.array([b"b", b"a"]), ExampleIds(0, np.arange(2))))) == 2
+    assert ranks.places(pa.array([b"b", b"a"]), ExampleIds(0, np.arange(2))).tolist() == [1, 0]
     with pytest.raises(SourceError, match="piece 0 holds other examples after row 0 than when they were counted"):
-        list(ranks.by_stratum(pa.array(changed, pa.binary()), ExampleIds(0, np.arange(len(changed)))))
+        ranks.places(pa.array(changed, pa.binary()), ExampleIds(0, np.arange(len(changed))))
     with pytest.raises(SourceError, match="piece 1 holds other examples"):
-        list(ranks.by_stratum(pa.array([b"a", b"b"]), ExampleIds(1, np.arange(2))))
+        ranks.places(pa.array([b"a", b"b"]), ExampleIds(1, np.arange(2)))
 
 
 def test_counts_of_many_batches_stay_small() -> None:
