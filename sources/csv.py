@@ -18,10 +18,11 @@ from sources.files import FilePart, FileSource, SourceFile, not_utf8, opened, un
 from sources.selection import refuse_new_features
 
 _BLOCK_BYTES = 8 << 20
+_HEADER_BYTES = 1 << 16  # that most headers do not exceed: of a file elsewhere no more is fetched for it
 
 
 class CommaSeparated(FileSource):
-    """CSV files with a header line. A piece is a file.
+    """CSV files with a header line. A piece is a file: none can be cut, since a newline may be within a field.
 
     Quoted fields may hold newlines; a byte order mark is skipped, and so are empty lines. Every feature is text unless
     source.features gives it a type: types are never guessed from the values, since the first file may not show what
@@ -82,18 +83,27 @@ class CommaSeparated(FileSource):
         return unreadable(file, error)
 
     def _header(self, file: SourceFile) -> list[str]:
-        with opened(file) as stream:
+        with opened(file, 0, _HEADER_BYTES) as stream:
             text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-            lines = io.StringIO(text.read(self.max_row_bytes), newline="")
-            text.detach()
-        try:
-            names = next(csv.reader(lines, delimiter=self.delimiter, strict=True), [])
-        except csv.Error as error:
-            raise SourceError(f"{file}: the header line is broken: {error}. Mend it, or source.delimiter") from error
-        if lines.tell() >= self.max_row_bytes:
-            raise SourceError(f"{file}: {_TOO_LONG.format('the header line', self.max_row_bytes)}")
+            try:
+                names = next(csv.reader(self._lines(text, file), delimiter=self.delimiter, strict=True), [])
+            except csv.Error as error:
+                raise SourceError(
+                    f"{file}: the header line is broken: {error}. Mend it, or source.delimiter"
+                ) from error
+            finally:
+                text.detach()
         _refuse_bad_names(names, file)
         return names
+
+    def _lines(self, text: io.TextIOWrapper, file: SourceFile) -> Iterator[str]:
+        """The lines of a header: more than one where a name holds a newline."""
+        left = self.max_row_bytes
+        while line := text.readline(left):
+            left -= len(line)
+            if left <= 0:
+                raise SourceError(f"{file}: {_TOO_LONG.format('the header line', self.max_row_bytes)}")
+            yield line
 
 
 _TOO_LONG = "{} is longer than source.max_row_bytes, {:,} bytes; raise that, or look for a double quote never closed"

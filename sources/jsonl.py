@@ -16,7 +16,7 @@ from groupstream import ExampleError, Feature, SourceError, SpecError
 from groupstream.features import Features, arrow_schema
 from sources.choice import names_in_source
 from sources.files import FilePart, FileSource, SourceFile, not_utf8
-from sources.lines import Lines, line_blocks, spans_of_lines
+from sources.lines import BLOCK_BYTES, Lines, line_blocks, spans_of_lines
 from sources.selection import hint, json_text, misfit, refuse_new_features
 
 _TYPE_CHANGED = re.compile(r"Column\(/(.*)\) changed from (\w+) to (\w+) in row (\d+)")
@@ -40,7 +40,8 @@ class JsonLines(FileSource):
     def file_schema(self) -> pa.Schema:
         """The features of the first block, of 8 MiB, with those that are declared. See `FileSource.file_schema`."""
         files = self.files()
-        first = next(((file, lines) for file in files for lines in line_blocks(FilePart(file, file.name))), None)
+        parts = (FilePart(file, file.name, 0, end) for file in files for end in (BLOCK_BYTES, None))
+        first = next(((part.file, lines) for part in parts for lines in line_blocks(part)), None)
         if first is None:
             raise SourceError(f"{files[0]} has no line; a source needs at least one example to know its features")
         file, lines = first

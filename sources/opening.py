@@ -134,8 +134,8 @@ def _blocks_ahead(file: SourceFile, start: int, end: int) -> Any:
 
 
 def _fetch(thread: ThreadPoolExecutor, file: SourceFile, offset: int, end: int) -> Future[bytes] | None:
-    likely = end + _BEYOND_BYTES - offset if offset < end else _STREAM_BLOCK_BYTES
-    length = min(_STREAM_BLOCK_BYTES, likely, file.size_bytes - offset)
+    likely = end + _BEYOND_BYTES - offset  # not positive: the line goes on far beyond
+    length = min(_STREAM_BLOCK_BYTES, likely if likely > 0 else _STREAM_BLOCK_BYTES, file.size_bytes - offset)
     return thread.submit(whole_range, file, offset, length) if length > 0 else None
 
 

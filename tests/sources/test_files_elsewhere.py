@@ -368,3 +368,14 @@ def test_clients_are_shared_by_the_files_of_a_bucket(elsewhere: Elsewhere) -> No
     assert sum(batch.num_examples for batch in batches) == 20
     assert _store.cache_info().misses == before
     assert sum(request.range is None and "alt=media" in request.path for request in elsewhere.server.requests) == 20
+
+
+@_GCS
+def test_little_of_a_large_file_is_fetched_to_know_its_features(elsewhere: Elsewhere) -> None:
+    elsewhere.put("x.csv", b"a,b\n" + b"1,2\n" * (5 << 20))
+    elsewhere.put("x.jsonl", b'{"a": 1, "b": 2}\n' * (2 << 20))
+    for name, most in {"x.csv": 1 << 17, "x.jsonl": (8 << 20) + (1 << 16)}.items():
+        elsewhere.server.requests.clear()
+        assert list(_source(f"{elsewhere.root}/{name}").available_features()) == ["a", "b"]
+        ends = [int(str(request.range).rpartition("-")[2]) for request in elsewhere.server.requests if request.range]
+        assert 0 < max(ends) < most
