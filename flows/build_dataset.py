@@ -8,6 +8,7 @@ from flows.result import BuildResult
 from groupstream.manifest import Manifest
 from groupstream.refs import default_root
 from groupstream.stores import open_store
+from pipelines.runners import prepare_workers
 from pipelines.staging import staging_for
 from registry import default_registry_url
 from specs import Spec
@@ -30,6 +31,7 @@ def build_dataset(spec: Spec) -> BuildResult:
     store = open_store(spec.publish.root or default_root())
     staging_area = staging_for(store, spec.runner.staging, is_distributed=spec.runner.is_distributed)
     with staging_area as staging:  # first: a root that cannot be written is refused at once
+        prepare_workers(spec.runner)
         with stages("Locate"):
             plan = locate(spec)
         with recorded_run(plan, default_registry_url(store.root), stages) as run:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from groupstream.group_table import statistics_of
 from pipelines.partition import Partitioned, partition
 from pipelines.plan import make_plan
 from pipelines.staging import staging_area
-from specs import Spec
+from specs import Local, Spec
 
 
 def spec_of(
@@ -82,9 +83,13 @@ def _keep(partitioned: Partitioned, folder: Path) -> None:
 
 
 def import_all(spec: dict[str, Any]) -> None:
-    """Imports what the sources and Beam import late."""
-    import apache_beam.runners.portability.fn_api_runner  # noqa: F401
+    """Imports what the sources and Beam import late, here and in the process that the workers are forked from."""
+    import apache_beam as beam
 
+    from pipelines.runners.local import run_here
+
+    with tempfile.TemporaryDirectory() as folder, staging_area(folder) as staging:
+        run_here(lambda pipeline: pipeline | beam.Create([0]), Local.model_validate(spec["runner"]), staging)
     if spec["source"]["kind"] == "tfds":
         import tensorflow_datasets as tfds
 

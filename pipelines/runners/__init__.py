@@ -3,6 +3,6 @@
 What a spec says of each is in `specs.runner`. Each takes the same graph, so the same spec gives the same bytes on all.
 """
 
-from pipelines.runners.run import run_beam, run_pipeline
+from pipelines.runners.run import prepare_workers, run_beam, run_pipeline
 
-__all__ = ["run_beam", "run_pipeline"]
+__all__ = ["prepare_workers", "run_beam", "run_pipeline"]

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import shlex
-import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from apache_beam.transforms.environments import Environment
 
 from groupstream import WorkerError
 from pipelines.runners.errors import error_of_ours, text_of
+from pipelines.runners.worker_processes import worker_environment
 from pipelines.staging import StagingArea
 from specs import Local
 
@@ -29,10 +29,12 @@ def run_here(build: Callable[[beam.Pipeline], None], runner: Local, staging: Sta
         WorkerError: a worker process ended on its own.
     """
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    environment = _worker_processes(staging) if runner.num_workers > 1 else None
     options = PipelineOptions([], direct_num_workers=runner.num_workers, direct_running_mode="in_memory")
     try:
-        with beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options) as pipeline:
+        with (
+            _environment(runner, staging) as environment,
+            beam.Pipeline(runner=FnApiRunner(default_environment=environment), options=options) as pipeline,
+        ):
             build(pipeline)
     except Exception as error:
         if ours := error_of_ours(text_of(error)):
@@ -45,8 +47,6 @@ def run_here(build: Callable[[beam.Pipeline], None], runner: Local, staging: Sta
         raise
 
 
-def _worker_processes(staging: StagingArea) -> SubprocessSDKEnvironment:
-    """Beam's worker process; what it logs goes to a file of the staging area instead of the terminal."""
-    command = f"exec {shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
-    log = shlex.quote(str(staging.scratch / "workers.log"))
-    return SubprocessSDKEnvironment.from_command_string(f"{command} 2>>{log}")
+def _environment(runner: Local, staging: StagingArea) -> AbstractContextManager[Environment | None]:
+    """Processes for several workers, of which one log goes to the staging area; None for this process."""
+    return nullcontext() if runner.num_workers == 1 else worker_environment(staging.scratch / "workers.log")

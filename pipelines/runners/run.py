@@ -8,6 +8,7 @@ from collections.abc import Callable
 import apache_beam as beam
 
 from pipelines.plan import Plan
+from pipelines.runners import worker_processes
 from pipelines.runners.dataflow import run_on_dataflow
 from pipelines.runners.local import run_here
 from pipelines.runners.pieces import ListedPieces, list_pieces, refuse_local_files
@@ -35,6 +36,12 @@ def run_pipeline(plan: Plan, staging: StagingArea, transform: beam.PTransform) -
         _ = pipeline | "Pieces" >> ListedPieces(lists, staging) | transform
 
     run_beam(build, plan.spec.runner, staging, f"{plan.spec.name}-{step}")
+
+
+def prepare_workers(runner: AnyRunner) -> None:
+    """Begins what takes a while before the first worker can start, and returns at once."""
+    if isinstance(runner, Local) and runner.num_workers > 1:
+        worker_processes.warm_up()
 
 
 def run_beam(build: Build, runner: AnyRunner, staging: StagingArea, name: str) -> None:

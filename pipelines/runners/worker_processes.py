@@ -1,0 +1,128 @@
+"""Worker processes of this machine, forked from one that has imported everything already.
+
+Importing Beam takes a worker two seconds and 200 MB of its own; a fork takes milliseconds and shares them. The process
+that forks is kept for as long as this one lives, and reads from a pipe what to start. When the pipe ends, however this
+process ended, all workers end too.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import grpc
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
+from apache_beam.transforms.environments import ExternalEnvironment
+from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
+
+_STATE_CACHE_BYTES = 64 << 20  # of side inputs, such as the list of runs
+_lock = Lock()
+_parent: subprocess.Popen[str] | None = None
+
+
+def warm_up() -> None:
+    """Starts the process that forks the workers, if it does not run; returns at once."""
+    _running_parent()
+
+
+@contextmanager
+def worker_environment(log: Path) -> Iterator[ExternalEnvironment]:
+    """What Beam's local runner asks for its worker processes.
+
+    Args:
+        log: a file that gets what the workers write to stderr.
+    """
+    server = grpc.server(shared_unbounded_instance())
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(_WorkerPool(log), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    try:
+        yield ExternalEnvironment(f"localhost:{port}")
+    finally:
+        server.stop(None)
+
+
+class _WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
+    """Answers Beam's requests for a worker."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - its name in Beam's protocol
+        """Has a worker forked. It looks like this process: environment, import path, folder."""
+        order = {
+            "worker_id": request.worker_id,
+            "control_url": request.control_endpoint.url,
+            "log": str(self._log),
+            "environ": dict(os.environ),
+            "path": sys.path,
+            "folder": str(Path.cwd()),
+        }
+        with _lock:
+            pipe = _running_parent().stdin
+            assert pipe is not None
+            pipe.write(json.dumps(order) + "\n")
+            pipe.flush()
+        return beam_fn_api_pb2.StartWorkerResponse()
+
+    def StopWorker(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Nothing to do: a worker ends when Beam closes its connection."""
+        return beam_fn_api_pb2.StopWorkerResponse()
+
+
+def _running_parent() -> subprocess.Popen[str]:
+    global _parent
+    if _parent is None or _parent.poll() is not None:
+        _parent = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            start_new_session=True,  # Ctrl-C is for the build, which then ends its workers
+        )
+        assert _parent.stdin is not None
+        atexit.register(_parent.stdin.close)
+    return _parent
+
+
+def _fork_workers() -> None:
+    """What the process that forks does: a worker for each line."""
+    import pipelines.transforms  # noqa: F401 - with all that workers need
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    gc.freeze()  # else the first collection of each worker would copy what it shares
+    for line in sys.stdin:
+        if not os.fork():
+            _work(json.loads(line))
+            os._exit(0)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _work(order: dict[str, Any]) -> None:
+    from apache_beam.runners.worker.sdk_worker import SdkHarness
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(order["environ"])
+    sys.path[:] = order["path"]
+    os.chdir(order["folder"])
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    SdkHarness(order["control_url"], worker_id=order["worker_id"], state_cache_size=_STATE_CACHE_BYTES).run()
+
+
+if __name__ == "__main__":
+    _fork_workers()

@@ -1,0 +1,72 @@
+"""The worker processes of the local runner: they are as the process that wants them, and never outlive it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import apache_beam as beam
+import psutil
+import pytest
+
+from pipelines.runners.local import run_here
+from pipelines.staging import staging_area
+from specs import Local
+
+pytestmark = pytest.mark.integration
+
+HOLD = """
+import sys, time
+from pathlib import Path
+import apache_beam as beam
+from pipelines.runners.local import run_here
+from pipelines.staging import staging_area
+from specs import Local
+
+def build(pipeline):
+    _ = pipeline | beam.Create([1]) | beam.Map(print, file=sys.stderr) | beam.Map(lambda _: time.sleep(600))
+
+with staging_area(Path(sys.argv[1])) as staging:
+    print(staging.scratch, flush=True)
+    run_here(build, Local(num_workers=2), staging)
+"""
+
+
+def _describe(folder: str) -> None:
+    Path(folder, f"{os.getpid()}.txt").write_text(f"{os.environ['GROUPSTREAM_TEST']}\n{Path.cwd()}\n{os.getpgid(0)}")
+
+
+def test_workers_have_the_environment_and_the_folder_of_the_build(tmp_path, monkeypatch):
+    found = tmp_path / "found"
+    found.mkdir()
+    for value in ("first", "second"):
+        monkeypatch.setenv("GROUPSTREAM_TEST", value)
+        monkeypatch.chdir(tmp_path)
+        with staging_area(tmp_path / "root") as staging:
+            run_here(
+                lambda pipeline: pipeline | beam.Create([str(found)]) | beam.Map(_describe),
+                Local(num_workers=2),
+                staging,
+            )
+    said = [path.read_text().split("\n") for path in found.iterdir()]
+    assert sorted(value for value, *_ in said) == ["first", "second"]
+    assert {folder for _, folder, _ in said} == {str(tmp_path)}
+    assert str(os.getpid()) not in {path.stem for path in found.iterdir()}
+
+
+def test_workers_end_with_the_build_that_was_killed(tmp_path):
+    build = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    log = Path(build.stdout.readline().strip()) / "workers.log"
+    while not (log.exists() and log.read_text().strip()):  # until a worker is at work
+        assert build.poll() is None
+        time.sleep(0.05)
+    workers = psutil.Process(build.pid).children(recursive=True)
+    assert len(workers) >= 3
+    build.send_signal(signal.SIGKILL)
+    build.communicate()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
