@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import grpc
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
@@ -105,18 +107,20 @@ def test_a_job_server_makes_the_same_bytes(jsonl_source, expected, job_server, t
 def test_bundles_that_are_done_again_make_the_same_bytes(jsonl_source, expected, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.CRITICAL, "apache_beam")  # it logs each bundle that fails
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    from retried_source import READINGS, RetriedSource
+    from retried import PASSED, RetriedSource, RetriedStaging
 
-    READINGS.clear()
+    PASSED.clear()
     plan = plan_for(jsonl_source, {})
     source = RetriedSource(inner=plan.spec.source)
     plan = dataclasses.replace(plan, spec=plan.spec.model_copy(update={"source": source}))
-    with staging_area(tmp_path) as staging:
-        lists = list_pieces(plan.pieces, staging, "pieces/test")
+    with staging_area(tmp_path) as area:
+        lists = list_pieces(plan.pieces, area, "pieces/test")
+        staging = RetriedStaging(area.store, area.scratch)
         with beam.Pipeline(runner=BundleBasedDirectRunner(), options=PipelineOptions([])) as pipeline:
             _ = pipeline | ListedPieces(lists, staging) | PartitionExamples(plan, staging)
-        assert contents(staging) == expected
-    assert all(READINGS[piece.index] > 1 for piece in plan.pieces)
+        assert contents(area) == expected
+    assert PASSED.keys() >= {*(f"piece {piece.index}" for piece in plan.pieces), "runs", "outcome.json", "shards"}
+    assert min(PASSED.values()) > 1
 
 
 @pytest.mark.integration
@@ -171,6 +175,9 @@ def test_an_interrupted_build_cancels_the_job_of_a_cluster(job_server, tmp_path,
     with staging_area(tmp_path) as staging, pytest.raises(KeyboardInterrupt):
         run_beam(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(wait), runner, staging, "waiting")
     assert "cancelled the job" in caplog.text
+    with grpc.insecure_channel(job_server) as channel:
+        jobs = beam_job_api_pb2_grpc.JobServiceStub(channel).GetJobs(beam_job_api_pb2.GetJobsRequest())
+    assert beam_job_api_pb2.JobState.CANCELLED in [job.state for job in jobs.job_info]
 
 
 def test_any_pipeline_runs_on_this_machine_and_its_options_are_not_those_of_the_command(tmp_path, monkeypatch):
