@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sources.files import FilePart, SourceFile, is_compressed, opened
+from sources.opening import BEYOND_BYTES
 
 PART_BYTES = 64 << 20
 BLOCK_BYTES = 8 << 20
@@ -98,7 +99,7 @@ def _cut_chunks(part: FilePart, block_bytes: int, end: int | None) -> Iterator[t
     position = max(0, part.start - 1)  # a line begins at `start` where the byte before it is a newline
     begun = part.start == 0
     with opened(part.file, position, part.end) as stream:
-        while data := stream.read(block_bytes):
+        while data := stream.read(_size_to_read(position, end, block_bytes)):
             if not begun:
                 first = data.find(b"\n") + 1
                 begun = first > 0
@@ -112,3 +113,8 @@ def _cut_chunks(part: FilePart, block_bytes: int, end: int | None) -> Iterator[t
             if data:
                 yield position, data
             position += len(data)
+
+
+def _size_to_read(position: int, end: int | None, block_bytes: int) -> int:
+    """Little beyond the end: as a rule the last line goes on there only for a bit."""
+    return block_bytes if end is None else min(block_bytes, max(end - position, 0) + BEYOND_BYTES)

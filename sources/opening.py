@@ -19,7 +19,7 @@ _STREAM_BLOCK_BYTES = 8 << 20
 _SEEK_BLOCK_BYTES = 1 << 20
 _KEPT_BLOCKS = 4
 _BUFFER_BYTES = 1  # none: a larger one would be filled with more than is asked for
-_BEYOND_BYTES = 1 << 16  # fetched after the likely end of a stream, for the line that goes on there
+BEYOND_BYTES = 1 << 16  # fetched after the likely end of a stream, for the line that goes on there
 _CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 _CRC32C = "crc32c:"
 
@@ -134,7 +134,7 @@ def _blocks_ahead(file: SourceFile, start: int, end: int) -> Any:
 
 
 def _fetch(thread: ThreadPoolExecutor, file: SourceFile, offset: int, end: int) -> Future[bytes] | None:
-    likely = end + _BEYOND_BYTES - offset  # not positive: the line goes on far beyond
+    likely = end + BEYOND_BYTES - offset  # not positive: the line goes on far beyond
     length = min(_STREAM_BLOCK_BYTES, likely if likely > 0 else _STREAM_BLOCK_BYTES, file.size_bytes - offset)
     return thread.submit(whole_range, file, offset, length) if length > 0 else None
 
