@@ -88,7 +88,7 @@ class DirichletFixedSizesRule:
         feature: the label.
         num_groups: how many groups.
         ranks: of the examples of each label.
-        groups: int32[num_intervals], for each label the groups in order, then -1 for what none has taken.
+        groups: int32[num_intervals], for each label the groups in order; num_groups for what none has taken.
         ends: int64[num_intervals], the first place that is no longer the group's; ascending.
     """
 
@@ -104,8 +104,7 @@ class DirichletFixedSizesRule:
         rest = ranks.counts.totals - taken.sum(axis=0)
         by_label = np.concatenate((taken, rest[None]), dtype=np.int64).T
         labels, groups = np.nonzero(by_label)
-        owners = np.where(groups == len(taken), -1, groups).astype(np.int32)
-        return cls(feature, len(taken), ranks, owners, np.cumsum(by_label[labels, groups]))
+        return cls(feature, len(taken), ranks, groups.astype(np.int32), np.cumsum(by_label[labels, groups]))
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -46,10 +47,14 @@ def test_every_position_goes_everywhere_as_often(length: int) -> None:
     assert abs(((table - expected) ** 2 / expected).sum() - freedom) < 5 * np.sqrt(2 * freedom)
 
 
-def test_permutations_of_three_occur_equally_often() -> None:
-    found = Counter(tuple(moved.tolist()) for moved in _whole([3] * 6_000))
-    assert len(found) == 6
-    assert max(abs(count - 1_000) for count in found.values()) < 5 * np.sqrt(1_000)
+@pytest.mark.parametrize("length", [2, 3, 4, 5])
+def test_permutations_of_a_small_range_occur_equally_often(length: int) -> None:
+    """Chi-square of 200 of each, within 5 standard deviations; a Feistel network of 5 numbers is off by more than 50."""
+    num_kinds = math.factorial(length)
+    found = Counter(tuple(moved.tolist()) for moved in _whole([length] * (200 * num_kinds)))
+    assert len(found) == num_kinds
+    squares = sum((count - 200) ** 2 / 200 for count in found.values())
+    assert abs(squares - (num_kinds - 1)) < 5 * np.sqrt(2 * (num_kinds - 1))
 
 
 def test_large_ranges_are_permuted() -> None:
