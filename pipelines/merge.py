@@ -20,7 +20,7 @@ from groupstream.binary import binary_array, data_of, integers
 from pipelines.group_parts import GroupPartWriter
 from pipelines.memory import MemoryBudget
 from pipelines.run_file import Run
-from pipelines.segments import segments_of_shard
+from pipelines.segments import MapReads, segments_of_shard
 from pipelines.staging import StagingArea
 
 _SHARD_BYTES = 256 << 20
@@ -85,7 +85,7 @@ def merge_shard(
         _Reader(staging, runs) as reader,
     ):
         writer = _ChecksumWriter(opened)
-        for segments in segments_of_shard(staging, runs, shard_index, num_shards, budget.segments):
+        for segments in segments_of_shard(staging, runs, shard_index, num_shards, budget.segments, reader.map_reads):
             groups.add(segments)
             for start, end in _chunks(segments["length_bytes"].to_numpy(), budget.chunk_bytes):
                 for block in reader.blocks(segments.slice(start, end - start), budget.chunk_bytes):
@@ -110,7 +110,8 @@ class _Reader:
     def __init__(self, staging: StagingArea, runs: Sequence[Run]) -> None:
         self._staging = staging
         self._paths = [str(run.path) for run in runs]
-        self._threads = ThreadPoolExecutor(1 if staging.folder else _CONNECTIONS, "groupstream-merge")
+        self._threads = ThreadPoolExecutor(_CONNECTIONS, "groupstream-merge")  # none is started before it is used
+        self.map_reads: MapReads = map if staging.folder else self._threads.map
 
     def __enter__(self) -> _Reader:
         return self
@@ -142,11 +143,7 @@ class _Reader:
         for start, stop in zip(first, [*first[1:], len(runs)], strict=True):
             buffer = data[int(ends[start] - lengths[start]) : int(ends[stop - 1])]
             reads.append((self._paths[runs[start]], int(offsets[start]), buffer))
-        if self._staging.folder:
-            for read in reads:
-                self._staging.read_into(*read)
-        else:
-            list(self._threads.map(lambda read: self._staging.read_into(*read), reads))
+        list(self.map_reads(lambda read: self._staging.read_into(*read), reads))
         return data
 
     def _range_blocks(self, run: int, offset: int, length: int, block_bytes: int) -> Iterator[np.ndarray]:

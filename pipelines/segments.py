@@ -7,7 +7,9 @@ however large their indexes, what is held at once is bounded, and one file is op
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,23 +19,27 @@ from pipelines.run_file import BLOCK_SEGMENTS, INDEX_SCHEMA, Run, index_blocks
 from pipelines.staging import StagingArea
 
 SEGMENT_SCHEMA = INDEX_SCHEMA.append(pa.field("run", pa.int32()))
+MapReads = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+
 _KEY = ("hash_first", "hash_last", "piece_index", "first_row")
 
 
 def segments_of_shard(
-    staging: StagingArea, runs: Sequence[Run], shard_index: int, num_shards: int, max_segments: int
+    staging: StagingArea, runs: Sequence[Run], shard_index: int, num_shards: int, max_segments: int, map_reads: MapReads
 ) -> Iterator[pa.Table]:
     """The segments of a shard in their final order, some at a time; `run` is the position of each one's run in `runs`.
 
     Args:
         runs: of one split, each with a path.
         max_segments: how many to hold at once; at least a block of each run.
+        map_reads: `map`, or that of an executor where what a read costs is waiting.
     """
     bounds = [0, *shard_bounds(num_shards).tolist()]
     low, high = bounds[shard_index], bounds[shard_index + 1] if shard_index + 1 < num_shards else None
     at_once = max(1, max_segments // max(len(runs), 1) // BLOCK_SEGMENTS)
-    cursors = [_Cursor(index_blocks(staging, run, low, high, at_once), number) for number, run in enumerate(runs)]
-    while cursors := [cursor for cursor in cursors if cursor.fill(at_once)]:
+    blocks = [index_blocks(staging, run, low, high, at_once) for run in runs]
+    cursors = [_Cursor(some, number, at_once) for number, some in enumerate(blocks)]
+    while cursors := [c for c, has_rows in zip(cursors, map_reads(_Cursor.fill, cursors), strict=True) if has_rows]:
         bound = min((cursor.last_key for cursor in cursors if not cursor.is_at_end), default=None)
         parts = [part for cursor in cursors if len(part := cursor.take(bound))]
         yield _sorted(pa.concat_tables(parts))
@@ -47,17 +53,18 @@ def _sorted(segments: pa.Table) -> pa.Table:
 class _Cursor:
     """How far one run's part of the index is read, and what is read of it but not taken."""
 
-    def __init__(self, blocks: Iterator[pa.RecordBatch], run: int) -> None:
+    def __init__(self, blocks: Iterator[pa.RecordBatch], run: int, num_blocks: int) -> None:
         self._blocks = blocks
         self._run = run
+        self._num_blocks = num_blocks  # to read at once
         self._rows = INDEX_SCHEMA.empty_table()
         self.is_at_end = False
 
-    def fill(self, num_blocks: int) -> bool:
+    def fill(self) -> bool:
         """Reads on where nothing is left; whether anything is there to take."""
         while not len(self._rows) and not self.is_at_end:
-            some = [block for _, block in zip(range(num_blocks), self._blocks, strict=False)]
-            self.is_at_end = len(some) < num_blocks
+            some = list(itertools.islice(self._blocks, self._num_blocks))
+            self.is_at_end = len(some) < self._num_blocks
             self._rows = pa.Table.from_batches(some, INDEX_SCHEMA).combine_chunks()
         return len(self._rows) > 0
 
