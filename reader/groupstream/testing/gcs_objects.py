@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import itertools
 import threading
@@ -33,12 +34,12 @@ class StoredObject:
     content_type: str = "application/octet-stream"
     metadata: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def crc32c(self) -> str:
         """Base64 of the big-endian CRC32C."""
         return base64.b64encode(google_crc32c.value(self.content).to_bytes(4, "big")).decode()
 
-    @property
+    @functools.cached_property
     def md5(self) -> str:
         """Base64 of the MD5."""
         return base64.b64encode(hashlib.md5(self.content, usedforsecurity=False).digest()).decode()
