@@ -38,10 +38,11 @@ def build(
     loaded = load_spec(spec, [*(setting or []), *([f"publish.root={root}"] if root else [])])
     console = Console(stderr=True)
     with console.status("Starting"):
+        from commands.log_lines import log_lines
         from commands.terminal import TerminalReporter, show_result
         from flows.build_dataset import build_dataset
         from tasks.reporting import reporter
-    with TerminalReporter(console) as shown:
+    with TerminalReporter(console) as shown, log_lines(console):
         reporter.set(shown)
         result = build_dataset(loaded)
     if json:
