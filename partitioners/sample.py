@@ -9,6 +9,8 @@ import numpy as np
 
 from groupstream import ExampleError
 
+MAX_BYTES = 32 << 20  # of the vectors of a sample: long ones are sampled less
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -27,7 +29,8 @@ class Sample:
     vectors: np.ndarray
 
     def smallest(self, size: int) -> Sample:
-        """In order, each example once, and no more than `size`."""
+        """In order, each example once; no more than `size`, and than `MAX_BYTES` hold."""
+        size = min(size, MAX_BYTES // max(1, 4 * self.vectors.shape[1]))
         order = np.lexsort((self.names[:, 1], self.names[:, 0], self.draws))
         names, draws = self.names[order], self.draws[order]
         repeated = (draws[1:] == draws[:-1]) & (names[1:] == names[:-1]).all(axis=1)

@@ -61,6 +61,12 @@ def test_sample_is_uniform_over_examples(passes: Any) -> None:
     assert rows == sample.vectors.reshape(-1).astype(int).tolist()
 
 
+def test_sample_of_long_embeddings_is_smaller(passes: Any) -> None:
+    points = _column(np.random.default_rng(0).normal(size=(120, 100_000)))
+    sample = passes.count(_clusters(), passes.cut({"point": points}, 50))
+    assert len(sample.draws) == (32 << 20) // 400_000 == 83
+
+
 def test_groups_do_not_depend_on_where_batches_end(passes: Any) -> None:
     columns = {"point": _column(np.random.default_rng(0).integers(0, 9, (3_000, 4)).astype(float))}
     found = [passes.groups(_clusters(), passes.cut(columns, size)) for size in (1, 7, 3_000)]
@@ -134,9 +140,11 @@ def test_what_is_no_embedding_is_refused(passes: Any, values: list[Any]) -> None
 
 def test_more_clusters_than_different_embeddings_are_refused(passes: Any) -> None:
     batches = passes.cut({"point": pa.array([[1, 2]] * 9 + [[3, 4]])})
-    with pytest.raises(SpecError, match="3 clusters cannot be made of 2 different embeddings; ask for fewer"):
+    with pytest.raises(
+        SpecError, match="3 clusters cannot be made of a sample of 2 different embeddings; ask for fewer"
+    ):
         passes.rule(_clusters(num_clusters=3), batches)
-    with pytest.raises(SpecError, match="5 clusters cannot be made of 0 different embeddings"):
+    with pytest.raises(SpecError, match="5 clusters cannot be made of a sample of 0 different embeddings"):
         _clusters().fit(_clusters().merge([]))
 
 
