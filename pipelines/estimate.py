@@ -79,6 +79,7 @@ def _source_figures(plan: Plan, sampler: Sampler, sizes: PieceSizes, trial: Tria
     counts = isinstance(plan.spec.partitioner, CountingPartitioner)
     files = f"sizes of {sizes.num_files:,} files" if sizes.num_files else "the source is not made of files"
     why = f"the partitioner ({plan.spec.partitioner.kind}) must count first" if counts else "no counts are needed"
+    why += "; checksums of local files read their bytes once more" if sizes.has_local else ""
     return {
         "pieces": Amount(len(plan.pieces), "listed"),
         "source_bytes": Amount(sizes.total or None, files),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from groupstream.stores import is_url
 from pipelines.plan import Plan
 from pipelines.sample import PieceReading, Sampler
 from sources import Piece
@@ -29,11 +30,13 @@ class PieceSizes:
         total: of all files, each once; 0 where the source is no files.
         num_files: how many files.
         of_piece: by the index of the piece, its share of the bytes of its files.
+        has_local: whether some of them lie on this machine.
     """
 
     total: int
     num_files: int
     of_piece: dict[int, float]
+    has_local: bool
 
 
 def sizes_of(pieces: Sequence[Piece]) -> PieceSizes:
@@ -44,7 +47,7 @@ def sizes_of(pieces: Sequence[Piece]) -> PieceSizes:
     of_piece = {
         index: sum(size / times[name] for name, size in found.items()) for index, found in files.items() if found
     }
-    return PieceSizes(sum(sizes.values()), len(sizes), of_piece)
+    return PieceSizes(sum(sizes.values()), len(sizes), of_piece, not all(map(is_url, sizes)))
 
 
 def estimate_examples(plan: Plan, sampler: Sampler, sizes: PieceSizes, stored_bytes: float) -> Amount:
