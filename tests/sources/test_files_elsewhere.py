@@ -379,3 +379,14 @@ def test_little_of_a_large_file_is_fetched_to_know_its_features(elsewhere: Elsew
         assert list(_source(f"{elsewhere.root}/{name}").available_features()) == ["a", "b"]
         ends = [int(str(request.range).rpartition("-")[2]) for request in elsewhere.server.requests if request.range]
         assert 0 < max(ends) < most
+
+
+def test_names_of_files_are_those_of_a_copy_here(elsewhere: Elsewhere, write: Any, tmp_path: Path) -> None:
+    found = [elsewhere.put(name, b"x\n") for name in ("d é/50%.txt", "e/x.txt")]
+    for folder in ("d é", "e"):
+        (tmp_path / folder).mkdir()
+    here = [write(name, "x\n") for name in ("d é/50%.txt", "e/x.txt")]
+    there = Text(paths=[file.address for file in found])
+    assert [piece.label for piece in there.pieces()] == here
+    if elsewhere.kind != "s3":
+        assert there.identity() == Text(paths=here).identity()

@@ -12,7 +12,9 @@ import google_crc32c
 import pytest
 
 from groupstream import PublishError, StoreError, UsageError
+from groupstream.cache import CachedStore
 from groupstream.stores import StoredObject
+from groupstream.testing import WrappedStore
 
 # Google's client lets go of some failed answers unread.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -251,3 +253,20 @@ def test_a_web_server_lists_and_changes_nothing(place) -> None:
         with pytest.raises(UsageError, match=rf"cannot change {place.root}/x: a web server is only read"):
             change()
     assert place.store().read("x") == b"content"
+
+
+@only("local")
+@pytest.mark.parametrize("around", ["wrapped", "cached"])
+def test_a_store_around_a_store_passes_it_all_on(place, around: str, tmp_path: Path) -> None:
+    inner = place.store()
+    inner.put_if_absent("a/x", b"content")
+    store = (
+        WrappedStore(inner, lambda path, offset, data: data)
+        if around == "wrapped"
+        else CachedStore(inner, "version", tmp_path / "copy")
+    )
+    assert list(store.objects("a")) == list(inner.objects("a")) == [store.stat("a/x")]
+    assert store.copy_if_absent("a/x", "y")
+    assert not store.copy_if_absent("a/x", "y")
+    store.delete("a/x")
+    assert (inner.stat("a/x"), inner.read("y")) == (None, b"content")
