@@ -30,14 +30,13 @@ class ByClusters(Seeded, CountingPartitioner):
 
     Centres are found on a random sample, not on all examples. Without `alpha` each cluster is a group. With it, each
     cluster is dealt to num_groups groups by shares drawn from Dirichlet(alpha): what is done with labels, done with
-    clusters. Memory while counting: about three samples
-    of 32 MiB at most each.
+    clusters. Memory while counting: about three samples of 32 MiB each at most.
 
-    Source: k-means++ of Arthur and Vassilvitskii 2007, in scikit-learn; the semantic partition of Yuan et al. 2022, "What
-    Do We Mean by Generalization in Federated Learning?", and Flower's SemanticPartitioner after it. Theirs compute
-    embeddings by a network and reduce them by a principal component analysis; ours takes those that the examples
-    carry, as they are. Yuan et al. cluster each label on its own and match the clusters; ours takes all examples
-    together.
+    Source: k-means++ of Arthur and Vassilvitskii 2007, in scikit-learn; the semantic partition of Yuan et al. 2022,
+    "What Do We Mean by Generalization in Federated Learning?", and Flower's SemanticPartitioner after it. Theirs
+    compute embeddings by a network and reduce them by a principal component analysis; ours takes those that the
+    examples carry, as they are. Yuan et al. cluster each label on its own and match the clusters; ours takes all
+    examples together.
     """
 
     model_config = ConfigDict(title="By clusters of embeddings")
