@@ -30,6 +30,10 @@ def test_different_combinations_are_different_groups(rows: list[tuple[str, str, 
     assert len(set(_groups(ByComposite(features=["a", "b", "c"]), a=a, b=b, c=c))) == len(rows)
 
 
+def test_what_looks_escaped_is_another_group() -> None:
+    assert len(set(_groups(ByComposite(features=["a", "b"]), a=["a/", "a%2F", "a%252F"], b=["b", "b", "b"]))) == 3
+
+
 def test_composite_joins_bytes_as_they_are() -> None:
     groups = _groups(ByComposite(features=["a", "b"]), a=pa.array([b"\xff/", b"\xff"]), b=pa.array([b"\0", b""]))
     assert groups == [b"\xff%2F/\0", None]

@@ -87,6 +87,7 @@ def test_many_labels_with_many_groups_keep_little() -> None:
 def test_group_without_a_share_gets_nothing() -> None:
     bounds = bounds_of(np.array([0.1] * 3 + [0.0] + [0.1] * 7 + [0.0]))
     assert choose(bounds, np.array([0.0, np.nextafter(1.0, 0), np.nan])).tolist() == [0, 10, 12]
+    assert choose(bounds_of(np.array([0.0, 0.5, 0.5])), np.zeros(1)).tolist() == [1]
     assert 3 not in choose(bounds, np.random.default_rng(0).random(10_000))
 
 
@@ -159,6 +160,15 @@ def test_each_group_has_so_many_labels(assignment: Any, labels_per_group: int) -
 def test_deterministic_labels_go_round() -> None:
     has = _labels_of_groups(ByPathological(num_groups=4, num_labels=3, labels_per_group=2, assignment="deterministic"))
     assert [np.flatnonzero(row).tolist() for row in has] == [[0, 1], [1, 2], [0, 2], [0, 1]]
+
+
+@pytest.mark.parametrize("assignment", ["random", "first_deterministic"])
+def test_another_seed_gives_groups_other_labels(assignment: Any) -> None:
+    some, others = (
+        _labels_of_groups(ByPathological(num_groups=20, num_labels=10, assignment=assignment, seed=seed))
+        for seed in (0, 1)
+    )
+    assert not np.array_equal(some, others)
 
 
 def test_first_deterministic_leaves_no_label_out() -> None:

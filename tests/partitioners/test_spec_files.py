@@ -53,6 +53,12 @@ def test_mapping_of_many_examples_agrees_with_a_dict(tmp_path: Path) -> None:
     assert _groups(mapping, id=asked) == [known.get(name) for name in asked]
 
 
+def test_newlines_stand_anywhere_in_a_large_mapping(tmp_path: Path) -> None:
+    lines = "".join(f'g,"{number:020}\n\n{number:020}"\n' for number in range(60_000))
+    mapping = _mapping(tmp_path, "group_id,example_id\n" + lines)
+    assert _groups(mapping, id=[f"{59_999:020}\n\n{59_999:020}"]) == [b"g"]
+
+
 def test_example_is_not_taken_for_another_of_the_same_hash() -> None:
     table = GroupOfExample.of(pa.array([b"a"]), pa.array([b"g"]), "map.csv")
     other = GroupOfExample(table.words, pa.array([b"b"], pa.large_binary()), table.group_codes, table.group_ids, 0)
@@ -133,6 +139,12 @@ def test_matrix_of_a_file_names_the_groups(tmp_path: Path) -> None:
     assert _groups(matrix, label=pa.array([7, 8], pa.uint8())) == ["é,1".encode(), None]
 
 
+def test_example_without_a_name_has_no_group_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "shares.csv").write_text("label,a\n7,1\n")
+    matrix = ByDistributionMatrix(file=str(tmp_path / "shares.csv"), example_key="id")
+    assert _groups(matrix, label=[7, 7], id=["x", None]) == [b"a", None]
+
+
 def test_matrix_may_be_rounded() -> None:
     third = ByDistributionMatrix(shares={3: [0.3333, 0.3333, 0.3333]})
     assert set(_groups(third, label=[3] * 500)) == {b"0", b"1", b"2"}
@@ -166,7 +178,7 @@ def test_matrix_is_said_once() -> None:
     [
         ("label,a,b\nx,0.5,0.4\n", "the shares of label 'x' sum to 0.9, not to 1"),
         ("label,a,b\nx,0.5,0.5,0\n", "label 'x' has 3 shares for 2 groups"),
-        ("label,a,b\nx,1.5,-0.5\n", "label 'x' has a share that is not from 0 to 1"),
+        ("label,a,b,c\nx,1.0,-0.5,0.5\n", "label 'x' has a share that is not from 0 to 1"),
         ("label,a,b\nx,nan,1\n", "label 'x' has a share that is not from 0 to 1"),
         ("label,a,b\nx,half,0.5\n", "could not convert string to float: 'half'"),
         ("label,a,b\nx,1,0\nx,0,1\n", "'x' stands 2 times; write each once"),
