@@ -7,18 +7,21 @@ import hashlib
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any, Literal
 
 import pyarrow as pa
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from groupstream import ExampleError, SpecError
 from partitioners.partitioner import ExampleIds, RulePartitioner
 
 ALLOWED_PACKAGES = "GROUPSTREAM_ALLOWED_PACKAGES"
+
+_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 Function = Callable[[dict[str, Any]], "str | bytes | int | None"]
 
@@ -38,11 +41,15 @@ class ByFunction(RulePartitioner):
     model_config = ConfigDict(title="By a Python function")
 
     kind: Literal["function"] = "function"
-    function: str = Field(
-        pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
-        description="package.module:function, of a package that GROUPSTREAM_ALLOWED_PACKAGES lists.",
-    )
+    function: str = Field(description="package.module:function, of a package that GROUPSTREAM_ALLOWED_PACKAGES lists.")
     features: list[str] = Field(min_length=1, description="The features that the function gets.")
+
+    @field_validator("function")
+    @classmethod
+    def _is_a_name(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("write it as package.module:function, such as my_rules.clients:client_of")
+        return name
 
     @property
     def reads(self) -> frozenset[str]:

@@ -38,7 +38,7 @@ class ByLabelDirichlet(Seeded, RulePartitioner):
         gt=0,
         le=1e9,
         description="How evenly a label is shared out: towards 0 all its examples are in one group, 0.1 gives a few "
-        "groups most of them, 1 any shares alike, 100 about the same share to every group.",
+        "groups most of them, 1 makes all ways to share it equally likely, 100 about the same share to every group.",
     )
 
     @property

@@ -36,10 +36,12 @@ class ByRegex(RulePartitioner):
     @field_validator("pattern")
     @classmethod
     def _is_a_pattern(cls, pattern: str) -> str:
+        named = _with_one_name(pattern)
         try:
-            pc.extract_regex(pa.array([], pa.string()), _with_one_name(pattern))
+            pc.extract_regex(pa.array([], pa.string()), named)
         except pa.ArrowInvalid as error:
-            raise ValueError(f"RE2 refuses it: {str(error).removeprefix('Invalid regular expression: ')}") from error
+            reason = str(error).removeprefix("Invalid regular expression: ").removesuffix(f": {named}")
+            raise ValueError(f"it is refused by RE2: {reason}. Correct it as RE2's syntax asks") from error
         return pattern
 
     @property

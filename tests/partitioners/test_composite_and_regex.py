@@ -77,9 +77,9 @@ def test_numbers_are_searched_as_they_are_written() -> None:
         ("^a$", "it captures nothing; put parentheses around the part that is the group id"),
         (r"\(a\)[(]b", "it captures nothing"),
         ("(?:a)", "it captures nothing"),
-        ("(a", "RE2 refuses it: missing \\)"),
-        ("(?=a)(b)", "RE2 refuses it: invalid perl operator"),
-        (r"(a)\1", "RE2 refuses it: invalid escape sequence"),
+        ("(a", "refused by RE2: missing \\)\\. Correct it"),
+        ("(?=a)(b)", "refused by RE2: invalid perl operator"),
+        (r"(a)\1", "refused by RE2: invalid escape sequence"),
         ("", "at least 1 character"),
     ],
 )

@@ -95,5 +95,5 @@ def test_a_package_is_allowed_with_what_is_below_it(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["own_rules", "own_rules:", ":f", "own_rules:a.b", "own rules:f", "a:b:c", "../x:f"])
 def test_name_is_a_module_and_a_function(name: str) -> None:
-    with pytest.raises(ValidationError, match="function"):
+    with pytest.raises(ValidationError, match=r"write it as package\.module:function"):
         ByFunction(function=name, features=["key"])

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from groupstream import SpecError
+from groupstream.testing import FolderServer
 from partitioners import ByDistributionMatrix, ByMapping, ExampleIds, RulePartitioner
 from partitioners.mapping import GroupOfExample
 
@@ -126,6 +127,16 @@ def test_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         make("no.csv").identity()
     with pytest.raises(SpecError, match=r"partitioner.file '/' cannot be read: Is a directory"):
         make("/").identity()
+
+
+def test_file_may_lie_on_a_web_server(tmp_path: Path) -> None:
+    here = _mapping(tmp_path, "group_id,example_id\na,1\n")
+    with FolderServer(tmp_path) as server:
+        there = ByMapping(feature="id", file=f"{server.url}/map.csv")
+        assert there.identity() == here.identity()
+        assert _groups(there, id=["1", "2"]) == [b"a", None]
+        with pytest.raises(SpecError, match=r"partitioner.file 'http://.*/no.csv' names no file\. Correct the path"):
+            ByMapping(feature="id", file=f"{server.url}/no.csv").identity()
 
 
 def _matrix(folder: Path, content: str) -> ByDistributionMatrix:
