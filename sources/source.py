@@ -11,8 +11,6 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from groupstream.features import Features
-from sources.choice import SELECTION_HELP as SELECTION_HELP
-from sources.choice import Selection as Selection
 
 
 @dataclass(frozen=True)
