@@ -76,8 +76,7 @@ class _Places(NamedTuple):
 
 def _places(names: Sequence[str], width_inches: float) -> _Places:
     rows = min(max(0.19 * len(names), 1.1), 3.8)
-    shown = names if len(names) <= _NAMED_LABELS else ["00"]
-    left = 0.5 + _CHARACTER_INCHES * max(len(_short(name)) for name in shown)
+    left = 0.5 + _CHARACTER_INCHES * max(len(_short(names[row])) for row in _named_rows(names))
     bottom, width = 0.55 if width_inches > 6 else 0.7, width_inches - left - 1.35
     return _Places(
         height=bottom + rows + 0.12 + 0.7 + 0.15,
@@ -100,15 +99,16 @@ def _draw_shares(axes: Axes, shares: Floats, inks: Inks) -> None:
 
 
 def _name_labels(axes: Axes, names: Sequence[str], inks: Inks) -> None:
-    if len(names) <= _NAMED_LABELS:
-        axes.set_yticks(range(len(names)), [_short(name) for name in names])
-        what = "label"
-    else:
-        rows = range(0, len(names), 20)
-        axes.set_yticks(rows, [str(row) for row in rows])
-        what = f"label, one of {format_count(len(names))}"
+    rows = _named_rows(names)
+    axes.set_yticks(rows, [_short(names[row]) for row in rows])
+    what = "label" if len(rows) == len(names) else f"label, one of {format_count(len(names))}"
     axes.set_ylabel(what, color=inks.quiet, fontsize=10, labelpad=4)
     axes.set_xticks([0], ["all"])
+
+
+def _named_rows(names: Sequence[str]) -> range:
+    """The rows that have room for their names."""
+    return range(0, len(names), max(1, -(-len(names) // _NAMED_LABELS)))
 
 
 def _name_groups(axes: Axes, matrix: LabelMatrix, num_groups: int, width_inches: float, inks: Inks) -> None:

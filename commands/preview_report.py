@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -72,21 +73,35 @@ def _describe_split(split: SplitPreview) -> dict[str, Any]:
 
 def _warnings(found: Preview) -> list[str]:
     """What a sample cannot show."""
-    if found.complete:
-        return []
+    return [] if found.complete else [*_about_groups(found), *_about_labels(found)]
+
+
+def _about_groups(found: Preview) -> Iterator[str]:
     if found.counted:
-        return [
+        yield (
             "the groups follow from counts of this sample: those of the whole source have about the same shares of "
             "it, and are as much larger as it is larger"
-        ]
+        )
+        return
     sizes = _all_sizes(found)
-    if (unseen := unseen_share(sizes)) < _UNSEEN_WORTH_SAYING:
-        return []
-    return [
-        f"a sample shows fewer groups than the whole: {unseen:.1%} of its examples are alone in their group, so about "
-        f"as many of the next ones would begin a new group. With {len(sizes):,} groups here there are at least about "
-        f"{least_groups(sizes):,} (if examples of a group do not stand together), and all are larger"
-    ]
+    if (unseen := unseen_share(sizes)) >= _UNSEEN_WORTH_SAYING:
+        yield (
+            f"a sample shows fewer groups than the whole: {unseen:.1%} of its examples are alone in their group, so "
+            f"about as many of the next ones would begin a new group. With {len(sizes):,} groups here there are at "
+            f"least about {least_groups(sizes):,} (if examples of a group do not stand together), and all are larger"
+        )
+
+
+def _about_labels(found: Preview) -> Iterator[str]:
+    label = found.plan.label_feature
+    named = found.plan.features[label].labels if label is not None else None
+    tables = [split.labels["label"] for split in found.splits.values() if split.labels is not None]
+    seen = len(pa.chunked_array([chunk for table in tables for chunk in table.chunks], pa.binary()).unique())
+    if named and seen < len(named):
+        yield (
+            f"the sample has {seen:,} of {len(named):,} labels: the source seems to be sorted by them, so the labels "
+            "of its groups are not those of the whole. Raise --limit"
+        )
 
 
 def _all_sizes(found: Preview) -> np.ndarray:
@@ -119,7 +134,11 @@ def _print_split(console: Console, name: str, split: dict[str, Any], label_featu
     console.print(Text(title, "bold"))
     if not split["num_groups"]:
         return
-    console.print(_figures(split, label_feature))
+    console.print(_figures(split))
+    if (labels := split["labels"]) is not None:
+        mean = f"{labels['labels_a_group']:.1f} of {counted(labels['num_labels'], 'label')}"
+        words = f"{label_feature}: a group has {mean} on average; distance is that of total variation, 0 to 1"
+        console.print(Text(visible_line(words), "dim"))
     console.print()
     bins = {"by": "examples", "bins": split["histogram"]}
     console.print(histogram_table(bins, console.width, "utf" in console.encoding.lower()))
@@ -127,7 +146,7 @@ def _print_split(console: Console, name: str, split: dict[str, Any], label_featu
     console.print(_largest(split["largest"], sizes["total"]))
 
 
-def _figures(split: dict[str, Any], label_feature: str | None) -> Table:
+def _figures(split: dict[str, Any]) -> Table:
     """Percentiles over groups, one row a figure."""
     from rich.table import Table
 
@@ -140,9 +159,6 @@ def _figures(split: dict[str, Any], label_feature: str | None) -> Table:
     if (labels := split["labels"]) is not None:
         for what, values in skew_figures(labels["top_share"], labels["distance"]).items():
             table.add_row(what, *values)
-        mean = f"{labels['labels_a_group']:.1f} of {counted(labels['num_labels'], 'label')}"
-        table.caption = f"{label_feature}: a group has {mean} on average; distance is that of total variation, 0 to 1"
-        table.caption_justify = "left"
     return table
 
 

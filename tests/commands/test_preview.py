@@ -107,6 +107,18 @@ def test_preview_as_json_has_every_figure(command, spec_file):
     assert command("preview", str(spec_file), "--limit", "5000", "--json")[1] == out
 
 
+def test_a_sample_of_a_source_that_is_sorted_by_label_says_so(command, spec_file, tmp_path):
+    for label in ("cat", "dog", "eel"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for number in range(40):
+            (tmp_path / "images" / label / f"{number:02d}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    source = "source={kind: images, paths: [images/*/*.png]}"
+    arguments = ("preview", str(spec_file), "--set", source, "--set", "partitioner={kind: iid, num_groups: 4}")
+    few = " ".join(command(*arguments, "--limit", "60")[1].split())
+    assert "note: the sample has 2 of 3 labels: the source seems to be sorted by them" in few
+    assert "labels: the source" not in " ".join(command(*arguments)[1].split())
+
+
 def test_preview_says_what_was_dropped_and_where(command, spec_file):
     code, out, err = command(
         "preview", str(spec_file), "--set", "checks={examples: {label: {max_value: 3}}}", "--limit", "100"
