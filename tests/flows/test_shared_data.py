@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,7 @@ def built(with_server, shared_data, root, monkeypatch):
         monkeypatch.chdir(shared_data(name))
         spec = load_spec(SPECS / f"{name}.yaml", [f"publish.root={root}", *settings])
         dataset = groupstream.open(build_dataset(spec).location)
-        assert verify(dataset) == dataset["train"].num_examples
+        assert verify(dataset) == sum(split.num_examples for split in dataset.values())
         return dataset
 
     return build
@@ -43,11 +44,12 @@ def grouped(split) -> Iterator[tuple[str, dict]]:
 
 
 def csv_rows(folder: Path) -> list[dict[str, str]]:
-    rows = []
-    for file in sorted(folder.rglob("*.csv")):
-        with open(file, encoding="utf-8-sig", newline="") as text:
-            rows += list(csv.DictReader(text))
-    return rows
+    return [row for file in sorted(folder.rglob("*.csv")) for row in csv_rows_of(file)]
+
+
+def csv_rows_of(file: Path) -> list[dict[str, str]]:
+    with open(file, encoding="utf-8-sig", newline="") as text:
+        return list(csv.DictReader(text))
 
 
 def as_counter(rows) -> Counter:
@@ -107,3 +109,47 @@ def test_posts_by_domain(built, shared_data):
     assert (split.num_groups, split.num_examples, len(split.info.shards)) == (5_771, 63_871, 6)
     assert as_counter(row for _, row in grouped(split)) == as_counter(csv_rows(shared_data("web_reddit")))
     assert all(name == row["domain"] for name, row in itertools.islice(grouped(split), 5_000))
+
+
+def test_posts_by_the_file_they_are_in(built, shared_data):
+    by_file = (
+        "source.path_feature=subreddit",
+        "partitioner.feature=subreddit",
+        "checks={}",
+        "source.features=[title]",
+        "text_features=[title]",
+    )
+    split = built("web_reddit", *by_file)["train"]
+    expected = {path.name: len(csv_rows_of(path)) for path in shared_data("web_reddit").rglob("*.csv")}
+    assert {Path(group.name).name: group.num_examples for group in split} == expected
+    assert (split.num_groups, split.num_examples) == (70, 63_871)
+
+
+def test_books_by_file_paragraph_by_paragraph(built, shared_data):
+    split = built("books_md")["train"]
+    assert (split.num_groups, split.num_examples) == (63, 88_343)
+    text = (shared_data("books_md") / "Jane Austen" / "Mansfield Park.md").read_text(encoding="utf-8")
+    paragraphs = [part.strip("\n") for part in re.split(r"\n(?:[ \t]*\n)+", text) if part.strip()]
+    found = [example["text"] for example in split.group("Jane Austen/Mansfield Park.md").examples()]
+    assert found == paragraphs
+
+
+def test_speeches_by_speaker(built, shared_data):
+    split = built("tinyshakespeare")["train"]
+    text = (shared_data("tinyshakespeare") / "input.txt").read_text(encoding="utf-8")
+    expected = Counter((p.split("\n")[0].removesuffix(":"), p) for p in map(str.strip, text.split("\n\n")) if p)
+    assert (split.num_groups, split.num_examples) == (309, 7_222)
+    assert Counter((name, row["text"]) for name, row in grouped(split)) == expected
+
+
+def test_images_by_fine_label_held_out_by_example(built, shared_data):
+    splits = "splits={by: example, fractions: {train: 0.8, test: 0.2}}"
+    dataset = built(
+        "cifar100_png",
+        splits,
+        "partitioner={kind: label_dirichlet, feature: label, alpha: 0.3, num_groups: 20}",
+        "checks={}",
+    )
+    total = sum(split.num_examples for split in dataset.values())
+    assert (total, dataset.manifest.counts.dropped) == (15_000, {})
+    assert abs(dataset["train"].num_examples - 12_000) < 4 * (15_000 * 0.8 * 0.2) ** 0.5
