@@ -21,6 +21,7 @@ PRICES: dict[str, float] = {
     "thousand_reads": 0.0004,
 }
 SECONDS_A_CORE = 2.0  # a vCPU is one of two threads of a core: work of a second here takes it about two
+DEFAULT_MACHINE = "n1-standard-1"  # of Dataflow
 START_HOURS = 4 / 60  # of each worker, in which it is paid for and reads nothing
 _DEFAULT_WORKERS = 4  # where the spec names no number; the cost depends little on it
 _DEFAULT_DISK_GB = 25
@@ -72,7 +73,7 @@ def read_prices(settings: list[str]) -> dict[str, float]:
 
 def estimate_cost(runner: Dataflow, work: Work, prices: Mapping[str, float]) -> dict[str, Amount]:
     """Amounts by their names; the last is the sum in dollars, the one before it hours from start to end."""
-    vcpus, memory_gb = machine_of(runner.machine_type or "n1-standard-1")
+    vcpus, memory_gb = machine_of(runner.machine_type or DEFAULT_MACHINE)
     workers = runner.num_workers or min(runner.max_num_workers or _DEFAULT_WORKERS, _DEFAULT_WORKERS)
     worker_hours = work.core_seconds * SECONDS_A_CORE / vcpus / 3600 + workers * START_HOURS
     disk_gb = runner.disk_size_gb or _DEFAULT_DISK_GB

@@ -14,7 +14,7 @@ from groupstream import PublishError
 from groupstream.refs import default_root
 from groupstream.stores import is_url
 from partitioners import CountingPartitioner
-from pipelines.dataflow_cost import PRICES, Work, estimate_cost
+from pipelines.dataflow_cost import DEFAULT_MACHINE, PRICES, Work, estimate_cost, machine_of
 from pipelines.memory import PROCESS_BYTES
 from pipelines.merge import num_shards_for
 from pipelines.plan import Plan
@@ -22,7 +22,7 @@ from pipelines.run_file import Run
 from pipelines.sample import Sampler
 from pipelines.source_size import Amount, PieceSizes, estimate_examples, sizes_of
 from pipelines.tally import Tally
-from pipelines.trial import SAMPLE_BYTES, Trial, try_out
+from pipelines.trial import Trial, try_out
 from specs.runner import Dataflow
 
 SAMPLE_EXAMPLES = 20_000
@@ -176,7 +176,7 @@ def _cost(
     if not isinstance(runner, Dataflow):
         return {}
     output = figures["output_bytes"].value or 0
-    runs = round(output / min(plan.budget.payload_bytes, SAMPLE_BYTES << 4)) + len(plan.pieces)
+    runs = round(output / plan.budget.payload_bytes) + len(plan.pieces)
     work = Work(
         core_seconds=_core_seconds(trial, scale),
         source_bytes=figures["source_bytes"].value or output,
@@ -203,12 +203,29 @@ def _warnings(plan: Plan, figures: Mapping[str, Amount], trial: Trial) -> list[s
     needed, free = figures["staging_bytes"].value or 0, figures["staging_free_bytes"].value
     if free is not None and needed <= free < 1.25 * needed:
         found.append("the staging area will just about fit: estimates of bytes may be wrong by a quarter")
-    if not plan.spec.runner.is_distributed:
-        workers = _num_workers(plan) or 1
-        if workers > _num_cores():
-            found.append(f"{workers} processes on {_num_cores()} cores are no faster than {_num_cores()}")
-        if (memory := plan.spec.runner.memory_bytes) > (free_memory := psutil.virtual_memory().available):
-            found.append(f"runner.memory_bytes {memory:,} is more than the {free_memory:,} bytes of memory free now")
+    if isinstance(plan.spec.runner, Dataflow):
+        found += _machine_warnings(plan.spec.runner)
+    elif not plan.spec.runner.is_distributed:
+        found += _local_warnings(plan)
     for reason, count in sorted(trial.tally.dropped.items()):
         found.append(f"{count / trial.tally.examples_in:.1%} of the sample are dropped ({reason}): look with preview")
     return found
+
+
+def _local_warnings(plan: Plan) -> list[str]:
+    found = []
+    if (workers := _num_workers(plan) or 1) > (cores := _num_cores()):
+        found.append(f"{workers} processes on {cores} cores are no faster than {cores}")
+    if (memory := plan.spec.runner.memory_bytes) > (free := psutil.virtual_memory().available):
+        found.append(f"runner.memory_bytes {memory:,} is more than the {free:,} bytes of memory that are free now")
+    return found
+
+
+def _machine_warnings(runner: Dataflow) -> list[str]:
+    vcpus, memory_gb = machine_of(runner.machine_type or DEFAULT_MACHINE)
+    if (wanted := vcpus * runner.memory_bytes) <= memory_gb * 1e9:
+        return []
+    return [
+        f"{vcpus} processes of runner.memory_bytes {runner.memory_bytes:,} want {wanted:,} bytes of a machine that has "
+        f"{memory_gb:g} GB; lower it, or choose a machine of type highmem"
+    ]

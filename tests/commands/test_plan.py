@@ -186,6 +186,13 @@ def test_prices_can_be_changed(command, spec_file):
     assert read_prices(["shuffle_gb=1"]) == PRICES | {"shuffle_gb": 1}
 
 
+def test_more_memory_than_a_machine_has_is_noted(plan_of):
+    small = DATAFLOW.replace("n2-standard-4", "n2-highcpu-4")
+    (warning,) = estimate_build(plan_of(small, "publish.root=gs://bucket/datasets")).warnings
+    assert "4 processes of runner.memory_bytes 2,147,483,648 want 8,589,934,592 bytes" in warning and "4 GB" in warning
+    assert not estimate_build(plan_of(DATAFLOW, "publish.root=gs://bucket/datasets")).warnings
+
+
 @pytest.mark.parametrize(
     ("setting", "words"), [("vcpu=1", "names no price; they are vcpu_hour"), ("vcpu_hour=x", "is no number")]
 )
