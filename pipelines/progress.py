@@ -1,6 +1,7 @@
 """How far a build is: each worker writes its own small file, whoever wants to know adds them up.
 
-That works the same for one process and for many on one shared staging area.
+That works the same for one process and for many on one shared staging area. Where workers share no disk they count in
+Beam, and whoever watches the job writes what it has counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import uuid
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from apache_beam.metrics import Metrics
+
+NAMESPACE = "groupstream"  # of the counters in Beam
 _SECONDS_BETWEEN_WRITES = 0.3
 
 
@@ -33,7 +37,7 @@ class ProgressWriter:
     """The counts of one worker.
 
     Args:
-        folder: where they are written; None to keep them to oneself.
+        folder: where they are written; None to count in Beam.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -43,18 +47,26 @@ class ProgressWriter:
 
     def add(self, *, pieces: int = 0, examples: int = 0, shards: int = 0) -> None:
         """Adds to the counts; they are written from time to time."""
-        self._progress.add(Progress(pieces, examples, shards))
+        done = Progress(pieces, examples, shards)
+        self._progress.add(done)
         if self._path is None:
+            for name, count in asdict(done).items():
+                Metrics.counter(NAMESPACE, name).inc(count)
             return
         if pieces or shards or time.monotonic() - self._written_at > _SECONDS_BETWEEN_WRITES:
             self._write()
 
     def _write(self) -> None:
         assert self._path is not None
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self._progress)))
-        os.replace(temporary, self._path)
+        write_progress(self._path, self._progress)
         self._written_at = time.monotonic()
+
+
+def write_progress(path: Path, progress: Progress) -> None:
+    """Writes the counts of one worker, or of a job, to a file of the folder that `read_progress` reads."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(progress)))
+    os.replace(temporary, path)
 
 
 def read_progress(folder: Path | None) -> Progress:

@@ -52,6 +52,11 @@ class StagingArea:
         """Where each worker says how far it is; None where no worker shares a disk with another."""
         return self.folder and self.folder / "progress"
 
+    @property
+    def job_progress(self) -> Path:
+        """Where whoever watches a job elsewhere says how far that is."""
+        return self.scratch / "job-progress"
+
     def local_path(self, path: str) -> Path | None:
         """Where an object lies on a disk of this machine, if it does."""
         return self.folder and self.folder / path

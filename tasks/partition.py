@@ -16,7 +16,7 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
     """Reads, checks, assigns, spills and merges, with progress. See `pipelines.partition.partition`."""
 
     def look() -> tuple[int, int, str]:
-        progress = read_progress(staging.progress)
+        progress = read_progress(staging.progress or staging.job_progress)
         return progress.pieces, len(plan.pieces), f"{progress.examples:,} examples, shards merged: {progress.shards:,}"
 
     with watching("Partition", look):

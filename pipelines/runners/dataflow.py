@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from groupstream import SpecError, WorkerError
+from pipelines.progress import Progress, write_progress
 from pipelines.runners.dataflow_jobs import DataflowJobs, is_of_google
 from pipelines.runners.dataflow_watch import cancel_job, refuse_failure, watch_job
 from pipelines.runners.errors import last_line
@@ -36,13 +39,19 @@ def run_on_dataflow(build: Callable[[beam.Pipeline], None], runner: Dataflow, st
     with sigterm_unwinds():
         try:
             job_id = _submit(build, options)
-            outcome = watch_job(jobs, job_id, runner.poll_seconds)
+            outcome = watch_job(jobs, job_id, runner.poll_seconds, partial(_keep_progress, staging, job_id))
         except SpecError:
             raise
         except BaseException:
             cancel_job(jobs, str(options.view_as(GoogleCloudOptions).job_name), job_id)
             raise
     refuse_failure(jobs, outcome)
+
+
+def _keep_progress(staging: StagingArea, job_id: str, counts: Mapping[str, int]) -> None:
+    names = [field.name for field in fields(Progress)]
+    staging.job_progress.mkdir(exist_ok=True)
+    write_progress(staging.job_progress / f"{job_id}.json", Progress(*(counts.get(name, 0) for name in names)))
 
 
 def job_name(name: str) -> str:

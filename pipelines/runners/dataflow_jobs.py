@@ -5,6 +5,7 @@ Beam's own client waits up to ten minutes for an answer, in a thread that nobody
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from groupstream import UsageError
+from pipelines.progress import NAMESPACE
 
 _TIMEOUT_SECONDS = 30.0
 _ENDPOINT = "https://dataflow.googleapis.com"
@@ -66,6 +68,7 @@ class DataflowJobs:
         self._place = {"project_id": self.project, "location": self.region}
         self._jobs = dataflow.JobsV1Beta3Client(**settings)
         self._messages = dataflow.MessagesV1Beta3Client(**settings)
+        self._metrics = dataflow.MetricsV1Beta3Client(**settings)
 
     def state(self, job_id: str) -> str:
         """Such as RUNNING, DONE, FAILED or CANCELLED; UNKNOWN where the job is too new to have one."""
@@ -78,6 +81,22 @@ class DataflowJobs:
         pages = self._messages.list_job_messages(asked, timeout=_TIMEOUT_SECONDS).pages
         found = [_message(message) for page in pages for message in page.job_messages]
         return sorted(found, key=lambda message: message.time)
+
+    def counts(self, job_id: str) -> dict[str, int]:
+        """What the workers have counted so far under our namespace, by name. Work in progress is in it."""
+        found: dict[tuple[str, str], int] = {}
+        for metric in self._metrics.get_job_metrics(
+            {**self._place, "job_id": job_id}, timeout=_TIMEOUT_SECONDS
+        ).metrics:
+            context = dict(metric.name.context)
+            if context.get("namespace") == NAMESPACE:  # a count comes twice: tentative, and of finished work
+                place = (str(metric.name.name), context.get("step", ""))
+                scalar: Any = metric.scalar
+                found[place] = max(found.get(place, 0), int(scalar))
+        counts: Counter[str] = Counter()
+        for (name, _), count in found.items():
+            counts[name] += count
+        return dict(counts)
 
     def cancel(self, job_id: str) -> None:
         """Asks the job to end; that takes it some minutes."""

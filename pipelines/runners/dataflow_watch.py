@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import NOT_FOUND, REQUEST_TIMEOUT, TOO_MANY_REQUESTS
@@ -24,15 +25,15 @@ _log = logging.getLogger("groupstream")
 
 
 class _Listener:
-    """Repeats to the log what a job says, and keeps the last errors.
+    """Repeats to the log what a job says, passes on what it has counted, and keeps the last errors.
 
     Attributes:
         errors: the texts of the last errors; what a worker raised is among them, with its traceback.
     """
 
-    def __init__(self, jobs: DataflowJobs, job_id: str) -> None:
+    def __init__(self, jobs: DataflowJobs, job_id: str, progressed: Callable[[Mapping[str, int]], None]) -> None:
         self.errors: deque[str] = deque(maxlen=20)
-        self._jobs, self._job_id = jobs, job_id
+        self._jobs, self._job_id, self._progressed = jobs, job_id, progressed
         self._since: datetime | None = None
         self._heard: set[str] = set()  # of those at `_since`
 
@@ -45,6 +46,7 @@ class _Listener:
                 self._since, self._heard = message.time, set()
             self._heard.add(message.id)
             self._take(message)
+        self._progressed(self._jobs.counts(self._job_id))
 
     def _take(self, message: JobMessage) -> None:
         if message.importance == "ERROR":
@@ -72,19 +74,21 @@ def watch_job(
     jobs: DataflowJobs,
     job_id: str,
     poll_seconds: float,
+    progressed: Callable[[Mapping[str, int]], None] = lambda counts: None,
     patience_seconds: float = _PATIENCE_SECONDS,
     reason_seconds: float = _REASON_SECONDS,
 ) -> Outcome:
     """Waits until a job has ended; what it says goes to the log.
 
     Args:
+        progressed: gets what the workers have counted, now and then.
         patience_seconds: for how long requests may fail for a passing reason, one after the other.
         reason_seconds: how long after a failure its reason may come.
 
     Raises:
         WorkerError: nothing is heard of the job.
     """
-    listener = _Listener(jobs, job_id)
+    listener = _Listener(jobs, job_id, progressed)
     _log.info("Dataflow job %s: %s", job_id, jobs.console_url(job_id))
     state = _wait(jobs, job_id, listener, poll_seconds, patience_seconds)
     if state == "FAILED":

@@ -4,7 +4,7 @@ It takes the job that Beam submits, fetches its pipeline from a fake bucket and 
 with workers; or it goes through states that a test gives. Faults come on request, as in `groupstream.testing`.
 
 Known of the REST API: submitting a job (the same request twice makes one job), its description, jobs by name, asking
-for another state, messages in pages. All else is 501.
+for another state, messages in pages, counters. All else is 501.
 
     with GcsServer("bucket") as bucket, DataflowServer(bucket) as dataflow:
         os.environ["STORAGE_EMULATOR_HOST"] = bucket.url
@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from groupstream.testing import FaultyServer, GcsServer, Reply
 
-_JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+)(/messages)?)?")
+_JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+)(/messages|/metrics)?)?")
 _PAGE_SIZE = 2  # messages, so that even short tests see several pages
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,6 +41,7 @@ class SubmittedJob:
         pipeline: its steps, a `Pipeline` of Beam's model.
         states: those to come; the last one stays.
         is_cancelled: whether somebody asked for that.
+        counts: of Beam's counters, by (namespace, name, step).
     """
 
     id: str
@@ -49,6 +50,7 @@ class SubmittedJob:
     states: list[str]
     messages: list[tuple[str, str]] = field(default_factory=list)  # importance, text
     is_cancelled: bool = False
+    counts: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -93,15 +95,15 @@ class DataflowServer(FaultyServer):
         match = _JOBS.fullmatch(parts.path)
         if not match:
             return Reply(501, f"not known here: {method} {path}".encode())
-        _, _, job_id, of_messages = match.groups()
+        _, _, job_id, part = match.groups()
         query = dict(parse_qsl(parts.query))
         if job_id is None:
             return self._submit(body) if method == "POST" else self._list(query.get("name"))
         if job_id not in self.jobs:
             return Reply(404, b'{"error": {"code": 404, "message": "no such job"}}')
         job = self.jobs[job_id]
-        if of_messages:
-            return _messages_of(job, query)
+        if part:
+            return _messages_of(job, query) if part == "/messages" else _metrics_of(job)
         return _change(job, body) if method == "PUT" else _described(job)
 
     def _submit(self, body: bytes) -> Reply:
@@ -148,11 +150,15 @@ def run_job(job: SubmittedJob) -> None:
     for environment in job.pipeline.components.environments.values():
         environment.urn, environment.payload = python_urns.EMBEDDED_PYTHON, b""
     try:
-        FnApiRunner().run_via_runner_api(job.pipeline, PipelineOptions([])).wait_until_finish()
+        result = FnApiRunner().run_via_runner_api(job.pipeline, PipelineOptions([]))
+        result.wait_until_finish()
     except Exception:
         job.messages.append(("ERROR", traceback.format_exc()))
         job.states.append("FAILED")
     else:
+        for counter in result.metrics().query()["counters"]:
+            key = counter.key
+            job.counts[key.metric.namespace, key.metric.name, key.step] = counter.committed
         job.states.append("CANCELLED" if job.is_cancelled else "DONE")
 
 
@@ -203,6 +209,21 @@ def _messages_of(job: SubmittedJob, query: dict[str, str]) -> Reply:
         job_messages=found[start:end], next_page_token=str(end) if end < len(found) else ""
     )
     return _json(dataflow.ListJobMessagesResponse, page)
+
+
+def _metrics_of(job: SubmittedJob) -> Reply:
+    """Each count twice, as Dataflow gives it: of finished work, and of all."""
+    from google.cloud import dataflow
+
+    metrics = [
+        dataflow.MetricUpdate(
+            name={"origin": "user", "name": name, "context": {"namespace": namespace, "step": step, **tentative}},
+            scalar=float(count),
+        )
+        for (namespace, name, step), count in job.counts.items()
+        for tentative in ({}, {"tentative": "true"})
+    ]
+    return _json(dataflow.JobMetrics, dataflow.JobMetrics(metrics=metrics))
 
 
 def _json(kind: Any, message: Any) -> Reply:

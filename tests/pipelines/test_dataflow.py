@@ -24,6 +24,7 @@ from groupstream import ExampleError, SourceError, SpecError, WorkerError
 from groupstream.testing import GcsServer, Reply
 from pipelines.partition import Partitioned, partition
 from pipelines.plan import Plan, make_plan
+from pipelines.progress import Progress, read_progress
 from pipelines.runners import run_pipeline
 from pipelines.runners.dataflow import dataflow_options
 from pipelines.runners.dataflow_jobs import DataflowJobs
@@ -108,6 +109,13 @@ def test_a_partitioner_that_counts_first_makes_two_jobs(dataflow, tmp_path):
     assert names == ["groupstream-a-dataset-count-examples", "groupstream-a-dataset-partition-examples"]
 
 
+def test_what_the_workers_count_is_the_progress_of_the_build(dataflow):
+    with staging_area("gs://bucket/datasets") as staging:
+        result = partition(plan_for(runner_at(dataflow)), staging)
+        progress = read_progress(staging.job_progress)
+    assert progress == Progress(pieces=3, examples=300, shards=len(result.splits["train"].shards))
+
+
 def test_the_job_that_is_submitted_is_the_one_of_the_spec(dataflow):
     settings = {
         "num_workers": 2,
@@ -181,9 +189,8 @@ pipeline = beam.Pipeline.from_runner_api(proto, None, PipelineOptions([]))
 parts = [part for whole in pipeline.transforms_stack[0].parts for part in whole.parts]
 print([type(part.transform.fn).__name__ for part in parts if hasattr(part.transform, "fn")])
 """
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "pipeline.pb")], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", code, str(tmp_path / "pipeline.pb")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "MergeRuns" in run.stdout and "SpillRuns" in run.stdout
 
@@ -242,10 +249,8 @@ def test_an_error_of_ours_keeps_its_kind(bucket):
             "Error message from worker: Traceback\ngroupstream.errors.ExampleError: row 7 is odd [while running 'x']\n",
         )
     ]
-    with (
-        DataflowServer(bucket, ["FAILED"], said) as server,
-        pytest.raises(ExampleError, match=r"^row 7 is odd \(Dataflow job"),
-    ):
+    match = r"^row 7 is odd \(Dataflow job"
+    with DataflowServer(bucket, ["FAILED"], said) as server, pytest.raises(ExampleError, match=match):
         build(plan_for(runner_at(server)))
 
 
