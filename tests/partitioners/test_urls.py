@@ -10,9 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitioners import ByUrlDomain, ByUrlHost, ExampleIds
+from partitioners import ByUrlDomain, ByUrlHost, ExampleIds, RulePartitioner
 from partitioners.url_domain import _domain_of_host, _extract, domain_of
 from partitioners.url_host import host_of
+
+
+def _assigned(partitioner: RulePartitioner, url: str) -> str | None:
+    ids = partitioner.assign(pa.record_batch({"url": [url]}), ExampleIds(0, np.arange(1)))
+    return ids.cast(pa.string())[0].as_py()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,7 @@ from partitioners.url_host import host_of
 )
 def test_host_of_a_url(url: str, host: str) -> None:
     assert host_of(url) == host
+    assert _assigned(ByUrlHost(), url) == host
 
 
 @pytest.mark.parametrize(
@@ -77,6 +83,8 @@ def test_host_of_a_url(url: str, host: str) -> None:
 def test_url_without_a_host_has_no_group(url: str) -> None:
     assert host_of(url) is None
     assert domain_of(url) is None
+    assert _assigned(ByUrlHost(), url) is None
+    assert _assigned(ByUrlDomain(), url) is None
 
 
 @pytest.mark.parametrize(
@@ -106,6 +114,7 @@ def test_url_without_a_host_has_no_group(url: str) -> None:
 )
 def test_domain_of_a_url(url: str, domain: str) -> None:
     assert domain_of(url) == domain
+    assert _assigned(ByUrlDomain(), url) == domain
 
 
 def test_suffix_list_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
