@@ -51,33 +51,34 @@ class CountExamples(beam.PTransform):
 
 
 class MergeCounts(beam.CombineFn):
-    """Counts -> one."""
-
-    _AT_ONCE = 64
+    """Counts -> one. As in a binary counter, two that were merged of as many are merged at once: few are ever held."""
 
     def __init__(self, partitioner: CountingPartitioner) -> None:
         self._partitioner = partitioner
 
-    def create_accumulator(self) -> list[Any]:
+    def create_accumulator(self) -> list[tuple[int, Any]]:
         """See `beam.CombineFn.create_accumulator`."""
         return []
 
-    def add_input(self, accumulator: list[Any], counts: Any) -> list[Any]:
+    def add_input(self, accumulator: list[tuple[int, Any]], counts: Any) -> list[tuple[int, Any]]:
         """See `beam.CombineFn.add_input`."""
-        accumulator.append(counts)
-        return accumulator if len(accumulator) < self._AT_ONCE else self.compact(accumulator)
+        level = 0
+        while accumulator and accumulator[-1][0] == level:
+            counts, level = self._partitioner.merge([accumulator.pop()[1], counts]), level + 1
+        accumulator.append((level, counts))
+        return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[list[Any]]) -> list[Any]:
+    def merge_accumulators(self, accumulators: Iterable[list[tuple[int, Any]]]) -> list[tuple[int, Any]]:
         """See `beam.CombineFn.merge_accumulators`."""
-        return self.compact([counts for accumulator in accumulators for counts in accumulator])
+        merged = self.create_accumulator()
+        for accumulator in accumulators:
+            for _, counts in accumulator:
+                self.add_input(merged, counts)
+        return merged
 
-    def compact(self, accumulator: list[Any]) -> list[Any]:
-        """See `beam.CombineFn.compact`."""
-        return [self._partitioner.merge(accumulator)]
-
-    def extract_output(self, accumulator: list[Any]) -> Any:
+    def extract_output(self, accumulator: list[tuple[int, Any]]) -> Any:
         """See `beam.CombineFn.extract_output`."""
-        return self._partitioner.merge(accumulator)
+        return self._partitioner.merge([counts for _, counts in accumulator])
 
 
 class PartitionExamples(beam.PTransform):
