@@ -17,11 +17,8 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from groupstream import SpecError
 from partitioners import (
     AnyPartitioner,
     ByClusters,
@@ -427,33 +424,3 @@ def test_another_process_gives_the_same() -> None:
         check=True,
     )
     assert found.stdout.strip() == digest()
-
-
-@pytest.mark.parametrize("make", [ByFeature, ByUrlHost, ByUrlDomain])
-@pytest.mark.parametrize(
-    "values",
-    [pa.array([[1]]), pa.array([["x"]]), pa.array([{"a": 1}])],
-    ids=lambda values: str(values.type),
-)
-def test_lists_and_nested_values_are_no_keys(make: Any, values: pa.Array) -> None:
-    case = keys(values, partitioner=make(feature="key"))
-    with pytest.raises(
-        SpecError, match=r"partitioner: feature 'key' is .*, which is no key; name one of single values"
-    ):
-        assign(case.partitioner, parts_of(case))
-
-
-def test_tensors_are_no_keys() -> None:
-    storage = pa.array([[1, 2]], pa.list_(pa.uint8(), 2))
-    case = keys(pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), (2,)), storage))
-    with pytest.raises(SpecError, match="which is no key"):
-        assign(case.partitioner, parts_of(case))
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.text() | st.none() | st.binary().map(lambda b: f"http://{b.decode('latin-1')}/")))
-def test_any_text_gives_an_id_that_is_null_or_not_empty(values: list[str | None]) -> None:
-    for partitioner in (ByUrlHost(feature="key"), ByUrlDomain(feature="key")):
-        case = keys(pa.array(values, pa.string()), partitioner=partitioner)
-        ids = assign(partitioner, parts_of(case))
-        assert all(group is None or (group and b" " not in group) for group in ids)
