@@ -214,12 +214,8 @@ def test_states_and_messages_go_to_the_log_once(bucket, caplog):
 
 
 def test_a_job_that_fails_says_why_and_where(bucket):
-    said = [
-        ("ERROR", "Startup of the worker pool failed: no quota for CPUS"),
-        ("BASIC", "Stopping"),
-        ("ERROR", "Traceback ...\nValueError: bad thing"),
-        ("ERROR", "Traceback ...\nValueError: bad thing"),
-    ]
+    bad = ("ERROR", "Traceback ...\nValueError: bad thing")
+    said = [("ERROR", "Startup of the worker pool failed: no quota for CPUS"), ("BASIC", "Stopping"), bad, bad]
     with DataflowServer(bucket, ["RUNNING", "FAILED"], said) as server, pytest.raises(WorkerError) as caught:
         build(plan_for(runner_at(server)))
     assert str(caught.value) == (
@@ -401,4 +397,4 @@ def test_a_place_for_the_files_of_the_job_is_needed(dataflow, tmp_path):
         build(plan_for(runner_at(dataflow)), tmp_path)
     runner = plan_for(runner_at(dataflow, temp_location="gs://bucket/temp")).spec.runner
     with staging_area(tmp_path) as staging:
-        assert dataflow_options(runner, staging, "name").get_all_options()["temp_location"] == "gs://bucket/temp"
+        assert dataflow_options(runner, staging, "name").get_all_options()["temp_location"] == runner.temp_location

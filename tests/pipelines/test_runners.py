@@ -88,6 +88,9 @@ def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             time.sleep(0.05)
         yield f"localhost:{port_file.read_text()}"
     finally:
+        for thread in threading.enumerate():
+            if thread.name.startswith("run_worker"):  # of a job that was cancelled: the server lets its bundle end
+                thread.join(20)
         server.terminate()
         server.wait()
 
@@ -144,7 +147,7 @@ def _fail(element: int) -> None:
 
 def _wait(started: str, element: int) -> None:
     Path(started).touch()
-    time.sleep(2)
+    time.sleep(1)
 
 
 @pytest.mark.integration
