@@ -276,6 +276,13 @@ def submitted(bucket: GcsServer) -> Iterator[tuple[DataflowServer, DataflowJobs,
         yield server, jobs_of(server), server.job.id
 
 
+def test_counts_are_those_of_ours_each_once_over_all_steps(submitted):
+    server, jobs, job_id = submitted
+    ours = {("groupstream", "pieces", "a"): 2, ("groupstream", "pieces", "b"): 3}
+    server.job.counts = {**ours, ("other", "pieces", "a"): 7}
+    assert jobs.counts(job_id) == {"pieces": 5}
+
+
 def test_a_failure_without_a_reason_is_waited_for_a_little(submitted):
     server, jobs, job_id = submitted
     server.job.states = ["FAILED"]
@@ -335,11 +342,10 @@ class Interrupting(DataflowServer):
         reply = super().reply(method, path, headers, body)
         if method == self.method and not self.interrupted.is_set():
             self.interrupted.set()
-            os.kill(os.getpid(), self.signal)
+            os.kill(os.getpid(), signal.SIGINT)
         return reply
 
     interrupted = threading.Event()
-    signal = signal.SIGINT
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"], ids=["while it runs", "while it is submitted"])
@@ -351,15 +357,6 @@ def test_an_interrupted_build_cancels_its_job_and_says_so(bucket, caplog, method
         assert server.job.is_cancelled
     assert f"cancelled Dataflow job {server.job.id}; its workers end within minutes" in caplog.text
     assert stored(bucket, "datasets") == []
-
-
-def test_a_build_that_is_terminated_cancels_its_job(bucket):
-    with Interrupting(bucket, ["RUNNING"]) as server:
-        server.interrupted, server.signal = threading.Event(), signal.SIGTERM
-        with pytest.raises(SystemExit):
-            build(plan_for(runner_at(server)))
-        assert server.job.is_cancelled
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_job_that_cannot_be_cancelled_is_named(bucket, caplog):
