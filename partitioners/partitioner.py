@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -47,7 +47,12 @@ class Partitioner(BaseModel, ABC):
 
     One that knows enough is a rule itself (`RulePartitioner`); one that must first count the examples makes its rule
     from the counts (`CountingPartitioner`). Neither remembers anything from one batch to the next.
+
+    Attributes:
+        places: the keys that say where a file of it lies. What the file holds is its identity.
     """
+
+    places: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(frozen=True)
 

@@ -54,6 +54,11 @@ class Batch:
         """Position in the piece after the last example that the batch began with."""
         return self.first_row + self.tally.examples_in
 
+    @property
+    def num_bytes(self) -> int:
+        """Of its columns and records in memory, about."""
+        return self.columns.nbytes + (0 if self.records is None else self.records.nbytes)
+
     def keep(self, mask: np.ndarray, reason: str) -> Batch:
         """Without the examples where `mask` is false; they are counted under `reason`."""
         if mask.all():

@@ -26,6 +26,9 @@ from pipelines.staging import StagingArea
 _SHARD_BYTES = 256 << 20
 _LARGEST_SHARD_BYTES = 2 << 30
 _MANY_SHARDS = 1024
+_LOCAL_CHUNK_BYTES = (
+    16 << 20
+)  # on a disk a read costs little; larger chunks take memory anew each time, which costs more
 _CONNECTIONS = 16  # to a bucket, where what a read costs is waiting
 
 
@@ -74,6 +77,7 @@ def merge_shard(
         budget: how much is held in memory at once.
     """
     runs = [run for run in runs if run.split == split and run.path is not None]
+    chunk_bytes = min(budget.chunk_bytes, _LOCAL_CHUNK_BYTES) if staging.folder else budget.chunk_bytes
     name = shard_name(split, shard_index)
     paths = f"{name}.tfrecord", f"{name}.groups.parquet", f"{name}.labels.parquet"
     with (
@@ -87,8 +91,8 @@ def merge_shard(
         writer = _ChecksumWriter(opened)
         for segments in segments_of_shard(staging, runs, shard_index, num_shards, budget.segments, reader.map_reads):
             groups.add(segments)
-            for start, end in _chunks(segments["length_bytes"].to_numpy(), budget.chunk_bytes):
-                for block in reader.blocks(segments.slice(start, end - start), budget.chunk_bytes):
+            for start, end in _chunks(segments["length_bytes"].to_numpy(), chunk_bytes):
+                for block in reader.blocks(segments.slice(start, end - start), chunk_bytes):
                     writer.write(block)
     return MergedShard(split, shard_index, *paths, *writer.summary(), groups.num_groups, groups.num_examples)
 

@@ -26,7 +26,7 @@ from pipelines.staging import StagingArea
 from pipelines.tally import Tally, total
 from pipelines.words import count_words
 
-_WRITE_BYTES = 8 << 20  # framed and written at once
+_WRITE_BYTES = 1 << 22  # framed and written at once
 
 
 class Shape(NamedTuple):

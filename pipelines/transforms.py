@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from partitioners import CountingPartitioner, Partitioner, Rule
 from pipelines.batches import Batch, assign_groups, assign_splits, check_examples, read_batches
+from pipelines.coders import BatchCoder
 from pipelines.counting import count_batch
 from pipelines.memory import MemoryBudget
 from pipelines.merge import merge_shard, num_shards_for
@@ -25,6 +26,9 @@ from pipelines.tally import total
 from sources import Piece
 
 _ShardNumber = tuple[str, int, int]  # split, shard index, number of shards
+
+
+beam.coders.registry.register_coder(Batch, BatchCoder)
 
 
 class CountExamples(beam.PTransform):
@@ -42,8 +46,8 @@ class CountExamples(beam.PTransform):
         return (
             pieces
             | "Spread pieces to count" >> beam.Reshuffle()
-            | "Read pieces to count" >> beam.ParDo(ReadPieces(plan, staging))
-            | "Check examples to count" >> beam.Map(partial(check_examples, plan.spec.checks.examples))
+            | "Read pieces to count" >> beam.ParDo(ReadPieces(plan, staging)).with_output_types(Batch)
+            | "Check examples to count" >> _map_batches(check_examples, plan.spec.checks.examples)
             | "Count examples" >> beam.Map(partial(count_batch, self._partitioner))
             | "Merge counts" >> beam.CombineGlobally(MergeCounts(self._partitioner))
             | "Write counts" >> beam.Map(partial(write_counts, staging))
@@ -95,10 +99,10 @@ class PartitionExamples(beam.PTransform):
         runs = (
             pieces
             | "Spread pieces" >> beam.Reshuffle()
-            | "Read pieces" >> beam.ParDo(ReadPieces(plan, staging))
-            | "Check examples" >> beam.Map(partial(check_examples, plan.spec.checks.examples))
-            | "Assign groups" >> beam.ParDo(AssignGroups(plan.spec.partitioner, staging))
-            | "Assign splits" >> beam.Map(partial(assign_splits, plan.spec.splits))
+            | "Read pieces" >> beam.ParDo(ReadPieces(plan, staging)).with_output_types(Batch)
+            | "Check examples" >> _map_batches(check_examples, plan.spec.checks.examples)
+            | "Assign groups" >> beam.ParDo(AssignGroups(plan.spec.partitioner, staging)).with_output_types(Batch)
+            | "Assign splits" >> _map_batches(assign_splits, plan.spec.splits)
             | "Spill runs" >> beam.ParDo(SpillRuns(plan, staging))
         )
         every_run = beam.pvalue.AsList(runs)
@@ -219,3 +223,8 @@ class MergeRuns(beam.DoFn):
         write_merged_shard(self._staging, merge_shard(self._staging, runs, *shard, self._budget))
         with self._staging.explaining_errors():
             self._progress.add(shards=1)
+
+
+def _map_batches(function: Callable[..., Batch], first: Any) -> beam.ParDo:
+    """`function(first, batch)` of each batch."""
+    return beam.Map(partial(function, first)).with_output_types(Batch)

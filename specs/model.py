@@ -74,5 +74,5 @@ class Spec(BaseModel):
 
     def resolved(self) -> dict[str, Any]:
         """All that determines the result, defaults included; no place of the source or the result, nor how it runs."""
-        places = set(self.source.places)
-        return self.model_dump(mode="json", exclude={"runner": True, "publish": {"root"}, "source": places})
+        places = {"source": set(self.source.places), "partitioner": set(self.partitioner.places)}
+        return self.model_dump(mode="json", exclude={"runner": True, "publish": {"root"}, **places})

@@ -247,3 +247,10 @@ def test_wrong_splits_are_named(refusal: Any, splits: str, words: str) -> None:
 def test_splits_of_both_are_named_by_pairs(load: Any) -> None:
     both = "{by: both, groups: {train: 0.9, test: 0.1}, examples: {support: 0.8, query: 0.2}}"
     assert load(_GOOD, f"splits={both}").splits.names == ("train_support", "train_query", "test_support", "test_query")
+
+
+def test_where_a_mapping_lies_is_no_part_of_what_is_built(load: Any) -> None:
+    mapping = "partitioner={{kind: mapping, feature: t, file: {}}}"
+    here, there = (load(_GOOD, mapping.format(file)) for file in ("a.csv", "/data/a.csv"))
+    assert here != there
+    assert here.resolved() == there.resolved()
