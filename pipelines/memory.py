@@ -8,6 +8,8 @@ from groupstream import SpecError
 
 PROCESS_BYTES = 320 << 20  # a worker with Beam, Arrow and the batches on their way, before it sorts anything
 _LEAST_PAYLOAD_BYTES = 32 << 20
+_GOOD_PAYLOAD_BYTES = 160 << 20
+_GOOD_NUM_RUNS = 200  # of a large source
 _MOST_CHUNK_BYTES = 64 << 20
 _EXTRA_SHARE = 0.2  # of the payload: what sorting and writing a run take beside it
 
@@ -27,12 +29,14 @@ class MemoryBudget:
     segments: int
 
 
-def share_memory(memory_bytes: int, num_workers: int) -> MemoryBudget:
+def share_memory(memory_bytes: int, num_workers: int, source_bytes: int | None = None) -> MemoryBudget:
     """The budget of each worker.
 
     Args:
         memory_bytes: for all processes together.
         num_workers: how many worker processes.
+        source_bytes: of the source, where runs lie on a disk: there many small runs cost little, and memory that is
+            used again and again is faster than new memory. None: as few runs as the memory allows.
 
     Raises:
         SpecError: it is not enough for so many processes.
@@ -45,7 +49,11 @@ def share_memory(memory_bytes: int, num_workers: int) -> MemoryBudget:
         )
     free = memory_bytes // num_workers - PROCESS_BYTES
     return MemoryBudget(
-        payload_bytes=round(free / (1 + _EXTRA_SHARE)),
+        payload_bytes=min(round(free / (1 + _EXTRA_SHARE)), _enough_payload(source_bytes)),
         chunk_bytes=min(free // 6, _MOST_CHUNK_BYTES),
         segments=free // 2 // 500,
     )
+
+
+def _enough_payload(source_bytes: int | None) -> int:
+    return 1 << 62 if source_bytes is None else max(_GOOD_PAYLOAD_BYTES, source_bytes // _GOOD_NUM_RUNS)

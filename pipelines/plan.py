@@ -76,7 +76,8 @@ def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
     refuse_impossible_checks(spec.checks.examples, features)
     source = {"kind": spec.source.kind, **(spec.source.identity() if identify else {})}
     digest = _digest(spec, source, spec.partitioner.identity()) if identify else ""
-    budget = share_memory(spec.runner.memory_bytes, spec.runner.num_sharing_memory)
+    source_bytes = None if spec.runner.is_distributed else source.get("num_bytes")
+    budget = share_memory(spec.runner.memory_bytes, spec.runner.num_sharing_memory, source_bytes)
     text_features = _text_features(spec, features)
     return Plan(spec, features, text_features, label_feature, spec.source.pieces(), source, digest, budget)
 

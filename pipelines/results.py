@@ -65,6 +65,11 @@ def write_merged_shard(staging: StagingArea, shard: MergedShard) -> None:
     staging.write(f"{shard_name(shard.split, shard.shard_index)}.json", json.dumps(asdict(shard)).encode())
 
 
+def is_merged(staging: StagingArea, split: str, shard_index: int) -> bool:
+    """Whether a shard is finished and described."""
+    return staging.store.size_bytes(f"{shard_name(split, shard_index)}.json") is not None
+
+
 def read_merged_shards(staging: StagingArea, split: str, num_shards: int) -> list[MergedShard]:
     """The finished shards of a split, in order."""
     names = (f"{shard_name(split, shard_index)}.json" for shard_index in range(num_shards))

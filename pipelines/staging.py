@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +28,12 @@ from groupstream.layout import STAGING
 from groupstream.stores import HttpStore, LocalStore, Store, is_url, open_store
 
 _PREFIX = "build-"
+_TEMPORARY = "groupstream-"  # begins the names of temporary folders that hold a staging area
 _FORGOTTEN_SECONDS = 24 * 3600
 _LOCK = "lock"
+_CONNECTIONS = 16  # to a bucket, where what a removal costs is waiting
+
+_log = logging.getLogger("groupstream")
 
 
 @dataclass(frozen=True)
@@ -107,13 +113,17 @@ class StagingArea:
             raise CorruptError(f"{self.store.root}/{path} is cut short at byte {offset + found:,}; run the build again")
 
     def remove(self, prefix: str) -> None:
-        """Removes the objects below a folder of the staging area."""
+        """Removes the objects below a folder of the staging area, as far as it can: what stays costs room only."""
         local = self.local_path(prefix)
         if local is not None:
             shutil.rmtree(local, ignore_errors=True)
             return
-        for found in list(self.store.objects(prefix)):
-            self.store.delete(found.path)
+        try:
+            paths = [found.path for found in self.store.objects(prefix)]
+            with ThreadPoolExecutor(_CONNECTIONS, "groupstream-remove") as threads:
+                list(threads.map(self.store.delete, paths))
+        except (StoreError, PublishError) as error:
+            _log.warning("the staging area %s is not empty, remove it later: %s", self.store.root, error)
 
     def _unfinished(self, target: Path | None) -> Path | None:
         """Where files are made: on the disk of the target, so that they only have to be renamed."""
@@ -169,13 +179,12 @@ def staging_area(root: str | Path) -> Iterator[StagingArea]:
         with _local_area(Path(store.root), name) as staging:
             yield staging
         return
-    with tempfile.TemporaryDirectory(prefix="groupstream-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as scratch:
         staging = StagingArea(open_store(f"{store.root}/{STAGING}/{_PREFIX}{name}"), Path(scratch))
         try:
             yield staging
         finally:
-            with suppress(StoreError):  # the error of the build matters more; a lifecycle rule of the bucket removes it
-                staging.remove("")
+            staging.remove("")
 
 
 @contextmanager
@@ -203,7 +212,8 @@ def staging_for(store: Store, wanted: str | None, *, is_distributed: bool = Fals
         with staging_area(wanted or store.root) as staging:
             yield staging
     else:
-        with tempfile.TemporaryDirectory(prefix="groupstream-") as folder, staging_area(folder) as staging:
+        with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as folder, staging_area(folder) as staging:
+            sweep_temporary(Path(folder).parent)
             yield staging
 
 
@@ -261,6 +271,13 @@ def sweep_abandoned(root: Path) -> int:
     return swept
 
 
+def sweep_temporary(folder: Path) -> None:
+    """Removes the temporary folders of builds that died: each has one, which no later build would look into."""
+    for temporary in folder.glob(f"{_TEMPORARY}*"):
+        if sweep_abandoned(temporary):
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _sweep_forgotten(staging: Path) -> None:
     """Files that a killed `put_if_absent` left; no put takes a day."""
     for file in staging.glob("put-*"):
@@ -272,7 +289,7 @@ def _sweep_forgotten(staging: Path) -> None:
 def _is_abandoned(folder: Path) -> bool:
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR)
-    except FileNotFoundError:  # being removed this moment
+    except (FileNotFoundError, PermissionError):  # being removed this moment; of somebody else
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,11 +14,12 @@ from partitioners import CountingPartitioner, Partitioner, Rule
 from pipelines.batches import Batch, assign_groups, assign_splits, check_examples, read_batches
 from pipelines.coders import BatchCoder
 from pipelines.counting import count_batch
+from pipelines.discard import discard_shard
 from pipelines.memory import MemoryBudget
 from pipelines.merge import merge_shard, num_shards_for
 from pipelines.plan import Plan
 from pipelines.progress import ProgressWriter
-from pipelines.results import read_rule, write_counts, write_merged_shard, write_outcome
+from pipelines.results import is_merged, read_rule, write_counts, write_merged_shard, write_outcome
 from pipelines.run_file import Run
 from pipelines.runs import RunWriter, Shape
 from pipelines.staging import StagingArea
@@ -219,8 +220,10 @@ class MergeRuns(beam.DoFn):
         self._progress = ProgressWriter(self._staging.progress)
 
     def process(self, shard: _ShardNumber, runs: Sequence[Run]) -> None:
-        """See `beam.DoFn.process`."""
-        write_merged_shard(self._staging, merge_shard(self._staging, runs, *shard, self._budget))
+        """See `beam.DoFn.process`. A shard that was finished before its bundle failed is not made again."""
+        if not is_merged(self._staging, *shard[:2]):
+            write_merged_shard(self._staging, merge_shard(self._staging, runs, *shard, self._budget))
+        discard_shard(self._staging, runs, *shard)
         with self._staging.explaining_errors():
             self._progress.add(shards=1)
 

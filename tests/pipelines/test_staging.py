@@ -12,6 +12,7 @@ import pytest
 
 from groupstream import PublishError, UsageError
 from groupstream.stores import LocalStore, open_store
+from groupstream.testing import GcsServer, Reply
 from pipelines.staging import StagingArea, refuse_full_disk, staging_area, staging_for, sweep_abandoned
 
 HOLD = """
@@ -32,6 +33,46 @@ def test_a_live_build_keeps_its_folder_and_a_dead_one_is_swept(tmp_path):
     build.communicate()
     assert folder.is_dir()
     assert sweep_abandoned(tmp_path) == 1 and not folder.exists()
+
+
+def test_the_temporary_folder_of_a_dead_build_is_swept_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    hold = HOLD.replace("staging_area(Path(sys.argv[1]))", "staging_for(open_store('gs://bucket/x'), None)").replace(
+        "import staging_area", "import open_store, staging_for"
+    )
+    build = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    folder = Path(build.stdout.readline().strip())
+    with staging_for(open_store("gs://bucket/x"), None):
+        assert folder.is_dir()
+    build.send_signal(signal.SIGKILL)
+    build.communicate()
+    assert folder.is_dir()
+    with staging_for(open_store("gs://bucket/x"), None):
+        assert not folder.exists()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
+def test_the_folder_of_somebody_else_is_left_alone():
+    code = "import os, sys, pipelines.staging\nos.setuid(65534)\nprint(pipelines.staging.sweep_abandoned(sys.argv[1]))"
+    code = code.replace("(sys.argv[1])", "(pipelines.staging.Path(sys.argv[1]))")
+    with tempfile.TemporaryDirectory() as root:  # not below the folder of pytest, which others may not even enter
+        Path(root).chmod(0o755)
+        with staging_area(root) as staging:
+            run = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, check=False)
+            assert (run.stdout, run.stderr) == ("0\n", "") and staging.folder.is_dir()
+
+
+def test_a_bucket_that_lets_nothing_be_removed_does_not_fail_the_build(monkeypatch, caplog):
+    with GcsServer("bucket") as bucket:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
+        with pytest.raises(RuntimeError, match="of the build"), staging_area("gs://bucket/x") as staging:
+            staging.write("runs/a", b"whole")
+            bucket.faults.add("DELETE", Reply(403, b"no"), times=9)
+            staging.remove("runs")
+            raise RuntimeError("of the build")
+    assert "is not empty" in caplog.text and "permission denied" in caplog.text
 
 
 def test_the_folder_goes_when_the_build_fails(tmp_path):

@@ -14,6 +14,7 @@ Example as a second, constant one: raw records of a source are passed through wi
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -43,8 +44,8 @@ def encode_examples(batch: pa.RecordBatch, features: Features) -> pa.LargeBinary
         ExampleError: a list with a null in it, which a tf.train.Example cannot hold.
     """
     entries = [_encode_entry(name, batch.column(name), features[name]) for name in sorted(features)]
-    body = joined(*entries) if entries else pa.array([b""] * len(batch), pa.large_binary())
-    return joined(b"\x0a", varints(byte_lengths(body)), body)
+    lengths = sum((entry.lengths for entry in entries), np.zeros(len(batch), np.int64))
+    return joined(b"\x0a", varints(lengths), *(part for entry in entries for part in entry.parts))
 
 
 def encode_group_ids(group_ids: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
@@ -53,8 +54,19 @@ def encode_group_ids(group_ids: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
     return encode_examples(batch, {GROUP_ID: Feature(dtype="bytes")})
 
 
-def _encode_entry(name: str, column: pa.Array, feature: Feature) -> pa.Array:
-    """One map entry a row; null, so nothing at all, where the column is null."""
+class _Parts(NamedTuple):
+    """What stands one part after the other in each row: joined once, at the end, since each join copies all bytes.
+
+    Attributes:
+        lengths: int64[num_examples], of all parts together.
+    """
+
+    parts: list[pa.LargeBinaryArray | bytes]
+    lengths: np.ndarray
+
+
+def _encode_entry(name: str, column: pa.Array, feature: Feature) -> _Parts:
+    """One map entry a row; nothing at all where the column is null."""
     if feature.is_list and _has_null_inside(column):
         raise ExampleError(
             f"feature {name!r} has a null inside a list, which a tf.train.Example cannot hold; "
@@ -63,19 +75,22 @@ def _encode_entry(name: str, column: pa.Array, feature: Feature) -> pa.Array:
     kind, values = _encode_list(column, feature)
     key = name.encode()
     key = b"\x0a" + _varint(len(key)) + key + b"\x12"
-    list_lengths = byte_lengths(values)
-    feature_lengths = 1 + varint_widths(list_lengths) + list_lengths
+    feature_lengths = 1 + varint_widths(values.lengths) + values.lengths
     entry_lengths = len(key) + varint_widths(feature_lengths) + feature_lengths
-    entry = joined(
+    parts = [
         b"\x0a",
         varints(entry_lengths),
         key,
         varints(feature_lengths),
         _LIST_TAG[kind],
-        varints(list_lengths),
-        values,
-    )
-    return entry if not column.null_count else pc.if_else(column.is_valid(), entry, None)
+        varints(values.lengths),
+        *values.parts,
+    ]
+    lengths = 1 + varint_widths(entry_lengths) + entry_lengths
+    if not column.null_count:
+        return _Parts(parts, lengths)
+    entry = pc.if_else(column.is_valid(), joined(*parts), None)
+    return _Parts([entry], np.where(column.is_valid().to_numpy(zero_copy_only=False), lengths, 0))
 
 
 def _has_null_inside(column: pa.Array) -> bool:
@@ -86,10 +101,12 @@ def _has_null_inside(column: pa.Array) -> bool:
     return False
 
 
-def _encode_list(column: pa.Array, feature: Feature) -> tuple[str, pa.LargeBinaryArray]:
+def _encode_list(column: pa.Array, feature: Feature) -> tuple[str, _Parts]:
     """The kind of list and, row by row, what stands inside its length-delimited field."""
     if feature.is_tensor:
-        return "bytes", _encode_byte_strings(_tensor_bytes(column, feature))
+        return "bytes", _byte_strings(_tensor_bytes(column, feature))
+    if feature.dtype in ("string", "bytes") and not feature.is_list and not column.null_count:
+        return "bytes", _byte_strings(column)
     if feature.is_list:
         flat, counts = column.flatten(), pc.list_value_length(column).fill_null(0)
         for size in feature.tensor_shape:
@@ -98,17 +115,22 @@ def _encode_list(column: pa.Array, feature: Feature) -> tuple[str, pa.LargeBinar
         flat, counts = column.drop_null(), column.is_valid().cast(pa.int32())
     offsets = np.concatenate([[0], np.cumsum(counts.to_numpy(zero_copy_only=False))])
     if feature.dtype in ("string", "bytes"):
-        return "bytes", _regroup(_encode_byte_strings(flat), offsets)
+        return "bytes", _whole(_regroup(joined(*_byte_strings(flat).parts), offsets))
     if feature.dtype == "float32":
         floats = np.ascontiguousarray(flat.to_numpy(zero_copy_only=False), "<f4")
-        return "float32", _packed(_regroup(fixed_width_binary(floats), offsets))
+        return "float32", _whole(_packed(_regroup(fixed_width_binary(floats), offsets)))
     integers = varints(flat.cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64))
-    return "int64", _packed(_regroup(integers, offsets))
+    return "int64", _whole(_packed(_regroup(integers, offsets)))
 
 
-def _encode_byte_strings(values: pa.Array) -> pa.LargeBinaryArray:
+def _byte_strings(values: pa.Array) -> _Parts:
     values = values.cast(pa.large_binary())
-    return joined(b"\x0a", varints(byte_lengths(values)), values)
+    lengths = byte_lengths(values)
+    return _Parts([b"\x0a", varints(lengths), values], 1 + varint_widths(lengths) + lengths)
+
+
+def _whole(values: pa.LargeBinaryArray) -> _Parts:
+    return _Parts([values], byte_lengths(values))
 
 
 def _packed(values: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
