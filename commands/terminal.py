@@ -16,6 +16,7 @@ from cards import format_bytes
 from flows.result import BuildResult
 from groupstream.manifest import SplitInfo
 from groupstream.refs import DEFAULT_ROOT
+from groupstream.stores import is_url
 
 
 class TerminalReporter:
@@ -109,10 +110,14 @@ def _dropped(result: BuildResult) -> str:
 
 def _next_command(result: BuildResult) -> str:
     """What to type to see examples, from where the person is and whatever their shell knows."""
-    location = Path(result.location)
-    if location.is_relative_to(Path(DEFAULT_ROOT).expanduser()):
-        ref = result.manifest.ref
-    else:
-        ref = str(location.relative_to(Path.cwd()) if location.is_relative_to(Path.cwd()) else location)
     command = "groupstream" if shutil.which("groupstream") else sys.argv[0]
-    return shlex.join([command, "head", ref])
+    return shlex.join([command, "head", _ref_from_here(result)])
+
+
+def _ref_from_here(result: BuildResult) -> str:
+    location = Path(result.location)
+    if is_url(result.location):
+        return result.location
+    if location.is_relative_to(Path(DEFAULT_ROOT).expanduser()):
+        return result.manifest.ref
+    return str(location.relative_to(Path.cwd()) if location.is_relative_to(Path.cwd()) else location)

@@ -9,11 +9,6 @@ from partitioners import CountingPartitioner, Partitioner, Rule, RulePartitioner
 from pipelines.batches import Batch
 
 
-def needs_counts(partitioner: Partitioner) -> bool:
-    """Whether the source must be read once before the first example can get its group."""
-    return isinstance(partitioner, CountingPartitioner)
-
-
 def count_batch(partitioner: CountingPartitioner, batch: Batch) -> Any:
     """What the partitioner must know of a batch, which was checked and has no groups yet."""
     return partitioner.count(batch.columns, batch.ids)

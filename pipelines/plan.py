@@ -9,6 +9,7 @@ from typing import Any
 from groupstream import SpecError
 from groupstream.features import Feature, Features
 from groupstream.manifest import FORMAT_VERSION, canonical_json
+from partitioners import CountingPartitioner
 from partitioners.splits import ONLY_SPLIT
 from pipelines.memory import MemoryBudget, share_memory
 from sources import Piece
@@ -48,6 +49,11 @@ class Plan:
         """The features that the build looks at."""
         label = frozenset([self.label_feature] if self.label_feature else [])
         return self.spec.partitioner.reads | self.text_features | label | frozenset(self.spec.checks.examples)
+
+    @property
+    def num_passes(self) -> int:
+        """How often the source is read: once more where the partitioner counts first."""
+        return 2 if isinstance(self.spec.partitioner, CountingPartitioner) else 1
 
     @property
     def split_names(self) -> tuple[str, ...]:

@@ -17,7 +17,8 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
 
     def look() -> tuple[int, int, str]:
         progress = read_progress(staging.progress or staging.job_progress)
-        return progress.pieces, len(plan.pieces), f"{progress.examples:,} examples, shards merged: {progress.shards:,}"
+        detail = f"{progress.examples:,} examples read, shards merged: {progress.shards:,}"
+        return progress.pieces, plan.num_passes * len(plan.pieces), detail
 
     with watching("Partition", look):
         return run_partition(plan, staging)

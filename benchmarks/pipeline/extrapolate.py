@@ -124,7 +124,7 @@ def _limits(build: Build) -> str:
         ("largest group that the spec allows", _largest, f"a worker's disk, here {cluster.machine_disk_gb:.0f} GB"),
         ("... minutes to merge it, by one worker", lambda b: _minutes(b.hottest_seconds), "when the others have ended"),
         ("group table in memory, where it was started", lambda b: _gb(b.driver_bytes, 1), "a third of its memory"),
-        ("job graph, which has all pieces", _graph, "10 MB: Dataflow's limit"),
+        ("lists of pieces, in the staging area", _pieces, "nothing: they are not in the job graph"),
         ("descriptions of runs, in each worker", _side_input, "hundreds of MB"),
     ]  # fmt: skip
     sizes = [build, Build(build.workload.times(10), build.rates, build.source)]
@@ -148,7 +148,7 @@ def _largest(build: Build) -> str:
     return _gb(build.workload.largest_share * build.stored_bytes)
 
 
-def _graph(build: Build) -> str:
+def _pieces(build: Build) -> str:
     return f"{build.workload.num_pieces * build.rates.piece_bytes / 1e6:.2f} MB"
 
 

@@ -199,8 +199,7 @@ class Build:
     @property
     def waiting_seconds(self) -> float:
         """Of all merges together, for range reads to begin to answer."""
-        waits = self.index_reads + self.range_reads / self.cluster.connections
-        return waits * self.cluster.request_seconds
+        return (self.index_reads + self.range_reads) / self.cluster.connections * self.cluster.request_seconds
 
     @property
     def merge_seconds(self) -> float:

@@ -12,7 +12,7 @@ import pytest
 
 from groupstream import PublishError, UsageError
 from groupstream.stores import LocalStore, open_store
-from groupstream.testing import GcsServer, Reply
+from groupstream.testing import GcsServer
 from pipelines.staging import StagingArea, refuse_full_disk, staging_area, staging_for, sweep_abandoned
 
 HOLD = """
@@ -69,7 +69,7 @@ def test_a_bucket_that_lets_nothing_be_removed_does_not_fail_the_build(monkeypat
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
         with pytest.raises(RuntimeError, match="of the build"), staging_area("gs://bucket/x") as staging:
             staging.write("runs/a", b"whole")
-            bucket.faults.add("DELETE", Reply(403, b"no"), times=9)
+            bucket.faults.refuse(times=9, status=403, method="DELETE")
             staging.remove("runs")
             raise RuntimeError("of the build")
     assert "is not empty" in caplog.text and "permission denied" in caplog.text
