@@ -64,14 +64,19 @@ def test_the_folder_of_somebody_else_is_left_alone():
             assert (run.stdout, run.stderr) == ("0\n", "") and staging.folder.is_dir()
 
 
-def test_a_bucket_that_lets_nothing_be_removed_does_not_fail_the_build(monkeypatch, caplog):
+def _fail_where_nothing_can_be_removed(bucket: GcsServer) -> None:
+    with staging_area("gs://bucket/x") as staging:
+        staging.write("runs/a", b"whole")
+        bucket.faults.refuse(times=9, status=403, method="DELETE")
+        staging.remove("runs")
+        raise RuntimeError("of the build")
+
+
+def test_a_bucket_that_lets_nothing_be_removed_does_not_hide_the_error_of_the_build(monkeypatch, caplog):
     with GcsServer("bucket") as bucket:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        with pytest.raises(RuntimeError, match="of the build"), staging_area("gs://bucket/x") as staging:
-            staging.write("runs/a", b"whole")
-            bucket.faults.refuse(times=9, status=403, method="DELETE")
-            staging.remove("runs")
-            raise RuntimeError("of the build")
+        with pytest.raises(RuntimeError, match="of the build"):
+            _fail_where_nothing_can_be_removed(bucket)
     assert "is not empty" in caplog.text and "permission denied" in caplog.text
 
 
