@@ -14,8 +14,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,7 +26,11 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.transforms.environments import ExternalEnvironment
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
 
+from pipelines.runners.errors import last_line
+
 _STATE_CACHE_BYTES = 64 << 20  # of side inputs, such as the list of runs
+_LAST_WORDS_SECONDS = 0.5  # else a connection that is cut while it ends is an error of the build at times
+_ERROR = "groupstream.errors.WorkerError: "  # found in the text that Beam makes of it
 _lock = Lock()
 _parent: subprocess.Popen[str] | None = None
 
@@ -59,7 +64,10 @@ class _WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
         self._log = log
 
     def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - its name in Beam's protocol
-        """Has a worker forked. It looks like this process: environment, import path, folder."""
+        """Has a worker forked. It looks like this process: environment, import path, folder.
+
+        Waits until it is: a worker that never comes is one that Beam would wait for without an end.
+        """
         order = {
             "worker_id": request.worker_id,
             "control_url": request.control_endpoint.url,
@@ -69,32 +77,48 @@ class _WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             "folder": str(Path.cwd()),
         }
         with _lock:
-            pipe = _running_parent().stdin
-            assert pipe is not None
-            pipe.write(json.dumps(order) + "\n")
-            pipe.flush()
-        return beam_fn_api_pb2.StartWorkerResponse()
+            reason = _start(json.dumps(order))
+        return beam_fn_api_pb2.StartWorkerResponse(error=reason and f"{_ERROR}no worker process starts: {reason}")
 
     def StopWorker(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Nothing to do: a worker ends when Beam closes its connection."""
         return beam_fn_api_pb2.StopWorkerResponse()
 
 
+def _start(order: str) -> str:
+    """Has a worker forked; empty, or why that cannot be."""
+    parent = _running_parent()
+    assert parent.stdin is not None and parent.stdout is not None
+    with suppress(BrokenPipeError):
+        parent.stdin.write(order + "\n")
+        parent.stdin.flush()
+    if parent.stdout.readline():
+        return ""
+    _, said = parent.communicate()
+    return last_line(said)
+
+
 def _running_parent() -> subprocess.Popen[str]:
     global _parent
     if _parent is None or _parent.poll() is not None:
         _parent = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],  # -P: what lies in the folder of the build is not what it imports
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             start_new_session=True,  # Ctrl-C is for the build, which then ends its workers
         )
-        assert _parent.stdin is not None
-        atexit.register(_parent.stdin.close)
+        atexit.register(_end, _parent)
     return _parent
+
+
+def _end(parent: subprocess.Popen[str]) -> None:
+    """Ends the process that forks, and its workers if there are any."""
+    if parent.poll() is None:
+        os.killpg(parent.pid, signal.SIGKILL)
+    parent.communicate()
 
 
 def _fork_workers() -> None:
@@ -106,7 +130,9 @@ def _fork_workers() -> None:
     for line in sys.stdin:
         if not os.fork():
             _work(json.loads(line))
+            time.sleep(_LAST_WORDS_SECONDS)
             os._exit(0)
+        os.write(1, b"started\n")
     os.killpg(0, signal.SIGKILL)
 
 
@@ -120,7 +146,9 @@ def _work(order: dict[str, Any]) -> None:
     os.chdir(order["folder"])
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 2)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
     SdkHarness(order["control_url"], worker_id=order["worker_id"], state_cache_size=_STATE_CACHE_BYTES).run()
 
 

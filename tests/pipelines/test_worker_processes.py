@@ -35,6 +35,19 @@ with staging_area(Path(sys.argv[1])) as staging:
     run_here(build, Local(num_workers=2), staging)
 """
 
+PRINT = """
+import sys
+import apache_beam as beam
+from pipelines.runners.local import run_here
+from pipelines.staging import staging_area
+from specs import Local
+
+sys.path[:0] = sys.argv[2:]
+with staging_area(sys.argv[1]) as staging:
+    run_here(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(print), Local(num_workers=2), staging)
+print("done")
+"""
+
 
 def _describe(folder: str) -> None:
     Path(folder, f"{os.getpid()}.txt").write_text(f"{os.environ['GROUPSTREAM_TEST']}\n{Path.cwd()}\n{os.getpgid(0)}")
@@ -56,6 +69,36 @@ def test_workers_have_the_environment_and_the_folder_of_the_build(tmp_path, monk
     assert sorted(value for value, *_ in said) == ["first", "second"]
     assert {folder for _, folder, _ in said} == {str(tmp_path)}
     assert str(os.getpid()) not in {path.stem for path in found.iterdir()}
+
+
+@pytest.fixture
+def run_beside_other_sources(tmp_path):
+    """Runs a pipeline in a folder with a package that is called as one of ours; what it printed."""
+    package = tmp_path / "project" / "sources"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('not the sources of groupstream')")
+    script = tmp_path / "script.py"
+    script.write_text(PRINT)
+
+    def run(*path: str) -> tuple[str, str]:
+        command = [sys.executable, str(script), str(tmp_path / "root"), *path]
+        done = subprocess.run(
+            command, cwd=package.parent, capture_output=True, text=True, timeout=60, start_new_session=True, check=False
+        )
+        return done.stdout, done.stderr
+
+    return run
+
+
+def test_workers_do_not_import_what_lies_in_the_folder_of_the_build(run_beside_other_sources):
+    assert run_beside_other_sources() == ("done\n", "")
+
+
+def test_workers_that_cannot_start_end_the_build_with_the_reason(run_beside_other_sources, tmp_path):
+    _, errors = run_beside_other_sources(str(tmp_path / "project"))
+    assert errors.splitlines()[-1] == (
+        "groupstream.errors.WorkerError: no worker process starts: ImportError: not the sources of groupstream"
+    )
 
 
 def test_workers_end_with_the_build_that_was_killed(tmp_path):
