@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from partitioners.draws import draw_uniforms, unit_floats
 from partitioners.partitioner import ExampleIds
@@ -110,6 +110,13 @@ class SplitByBoth(Splits):
     by: Literal["both"] = "both"
     groups: Fractions = Field(description="The share of groups, such as {train: 0.9, test: 0.1}.")
     examples: Fractions = Field(description="The share of a group's examples, such as {support: 0.8, query: 0.2}.")
+
+    @model_validator(mode="after")
+    def _refuse_one_name_for_two(self) -> SplitByBoth:
+        for name in self.names:
+            if self.names.count(name) > 1:
+                raise ValueError(f"two of the splits would be called {name}; choose other names for groups or examples")
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -78,6 +78,7 @@ def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
         _refuse_unknown(f"partitioner ({spec.partitioner.kind})", name, features)
     for name in spec.text_features or []:
         _refuse_unknown("text_features", name, features)
+        _refuse_no_text(name, features[name])
     label_feature = _label_feature(spec, features)
     refuse_impossible_checks(spec.checks.examples, features)
     source = {"kind": spec.source.kind, **(spec.source.identity() if identify else {})}
@@ -118,6 +119,13 @@ def _may_be_label(feature: Feature) -> bool:
 def _refuse_unknown(who: str, name: str, features: Features) -> None:
     if name not in features:
         raise SpecError(f"{who} names feature {name!r}, which the source does not give; {hint(name, list(features))}")
+
+
+def _refuse_no_text(name: str, feature: Feature) -> None:
+    if feature.shape or feature.dtype not in ("string", "bytes"):
+        raise SpecError(
+            f"text_features names {name!r}, which is {feature.arrow_type}; only text has words. Leave it out"
+        )
 
 
 def _digest(spec: Spec, source: dict[str, Any], partitioner: dict[str, Any]) -> str:

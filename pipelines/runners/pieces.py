@@ -16,6 +16,7 @@ from typing import Any
 import apache_beam as beam
 
 from groupstream import SpecError
+from groupstream.stores import is_url
 from pipelines.plan import Plan
 from pipelines.staging import StagingArea
 from sources import Piece
@@ -60,13 +61,16 @@ def refuse_local_files(plan: Plan) -> None:
     """Refuses files of this machine, where the workers are others.
 
     Raises:
-        SpecError: a piece of the source names one.
+        SpecError: a piece of the source names one, or the partitioner does.
     """
-    found = next((path for piece in plan.pieces for path in _local_paths(piece.part)), None)
-    if found is not None:
+    partitioner = plan.spec.partitioner
+    files = [(f"partitioner.{key}", getattr(partitioner, key)) for key in sorted(partitioner.places)]
+    found = [(key, file) for key, file in files if file is not None and not is_url(file)]
+    found += [("source", path) for piece in plan.pieces for path in _local_paths(piece.part)][:1]
+    for key, file in found:
         raise SpecError(
-            f"source: {found} is a file of this machine, which the workers of runner.kind {plan.spec.runner.kind} do "
-            "not reach. Put the source in a bucket, such as gs://bucket/source, or build with runner.kind local"
+            f"{key}: {file} is a file of this machine, which the workers of runner.kind {plan.spec.runner.kind} do "
+            "not reach. Put it in a bucket, such as gs://bucket/source, or build with runner.kind local"
         )
 
 

@@ -386,6 +386,11 @@ def test_files_of_this_machine_are_refused(dataflow, jsonl_source):
     source = {"kind": "jsonl", "paths": [f"{jsonl_source}/*.jsonl"]}
     with pytest.raises(SpecError, match=r"source: .*part-0.jsonl is a file of this machine, which the workers of"):
         build(plan_for(runner_at(dataflow), source=source))
+    mapping = jsonl_source / "groups.csv"
+    mapping.write_text("group_id,example_id\ng,k0\n")
+    partitioner = {"kind": "mapping", "feature": "key", "file": str(mapping)}
+    with pytest.raises(SpecError, match=r"partitioner.file: .*groups.csv is a file of this machine, which the workers"):
+        build(plan_for(runner_at(dataflow), partitioner=partitioner))
     assert dataflow.jobs == {}
 
 

@@ -237,6 +237,10 @@ def test_json_schema_tells_kinds_apart_and_describes_every_field() -> None:
         ("{by: group, fractions: {train: 0.9}}", "splits.fractions: the fractions sum to 0.9, not to 1"),
         ("{by: group, fractions: {Train: 1}}", "splits.fractions: 'Train' names no split; use lower-case"),
         ("{by: group, fractions: {a: 1.5, b: -0.5}}", "splits.fractions: b has the fraction -0.5; give one above 0"),
+        (
+            "{by: both, groups: {a: 0.5, a_b: 0.5}, examples: {b_c: 0.5, c: 0.5}}",
+            "two of the splits would be called a_b_c; choose other names for groups or examples",
+        ),
         ("{by: group, fractoins: {a: 1}}", "splits.fractoins is not a key of a spec; did you mean 'fractions'?"),
     ],
 )

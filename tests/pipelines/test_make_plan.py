@@ -1,0 +1,27 @@
+"""What a plan refuses of a spec, once the features of the source are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from groupstream import SpecError
+from pipelines.plan import make_plan
+from specs import Spec
+
+
+@pytest.mark.parametrize(
+    ("feature", "said"),
+    [
+        ("row", "text_features names 'row', which is int64; only text has words. Leave it out"),
+        ("words", "text_features names feature 'words', which the source does not give"),
+    ],
+)
+def test_words_are_counted_of_text_only(jsonl_source, feature, said):
+    fields = {
+        "name": "test",
+        "source": {"kind": "jsonl", "paths": [f"{jsonl_source}/*.jsonl"]},
+        "partitioner": {"kind": "feature", "feature": "key"},
+        "text_features": ["text", feature],
+    }
+    with pytest.raises(SpecError, match=said):
+        make_plan(Spec.model_validate(fields, extra="forbid"))
