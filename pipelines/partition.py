@@ -25,8 +25,6 @@ from pipelines.staging import StagingArea, refuse_full_disk
 from pipelines.tally import Tally
 from pipelines.transforms import CountExamples, PartitionExamples
 
-_COPIES = 2  # of the source, that the staging area holds at once: runs and shards
-
 
 @dataclass(frozen=True)
 class PartitionedSplit:
@@ -66,7 +64,7 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
         SourceError: the source cannot be read.
         PublishError: the staging area has no room.
     """
-    refuse_full_disk(staging, _COPIES * plan.source.get("num_bytes", 0))
+    refuse_full_disk(staging, _least_bytes(plan))
     partitioner = plan.spec.partitioner
     if isinstance(partitioner, CountingPartitioner):
         run_pipeline(plan, staging, CountExamples(plan, staging, partitioner))
@@ -83,6 +81,12 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
     }
     splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
     return Partitioned(staging, splits, counts, features)
+
+
+def _least_bytes(plan: Plan) -> int:
+    """What the shards take at least, where that is known before anything is read: the source as it is."""
+    chooses = getattr(plan.spec.source, "features", None) is not None
+    return 0 if chooses else int(plan.source.get("num_bytes", 0))
 
 
 def sizes_of_groups(plan: Plan, partitioned: Partitioned) -> pa.Table:

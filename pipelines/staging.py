@@ -246,7 +246,7 @@ def refuse_full_disk(staging: StagingArea, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         raise PublishError(
-            f"the disk of {folder} has {free:,} bytes free, the build needs about {needed_bytes:,} for its "
+            f"the disk of {folder} has {free:,} bytes free, the build needs at least {needed_bytes:,} for its "
             f"staging area ({os.strerror(errno.ENOSPC)}). Make room, or choose another folder with runner.staging"
         )
 

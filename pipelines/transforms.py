@@ -181,12 +181,10 @@ class SpillRuns(beam.DoFn):
     def finish_bundle(self) -> Iterable[WindowedValue]:
         """See `beam.DoFn.finish_bundle`."""
         assert self._writer is not None
+        runs = self._writer.flush()
+        self._writer = None  # gives its memory back before anything is merged
         window = GlobalWindow()
-        return [WindowedValue(run, window.max_timestamp(), [window]) for run in self._writer.flush()]
-
-    def teardown(self) -> None:
-        """Gives the memory back before anything is merged. See `beam.DoFn.teardown`."""
-        self._writer = None
+        return [WindowedValue(run, window.max_timestamp(), [window]) for run in runs]
 
 
 class ChooseShards(beam.DoFn):

@@ -173,5 +173,5 @@ def test_an_object_is_whole_or_not_there(tmp_path):
 def test_a_full_disk_is_refused_before_anything_is_read(tmp_path):
     with staging_area(tmp_path) as staging:
         refuse_full_disk(staging, 1)
-        with pytest.raises(PublishError, match=r"bytes free, the build needs about 1,000,000,000,000,000.*staging"):
+        with pytest.raises(PublishError, match=r"bytes free, the build needs at least 1,000,000,000,000,000.*staging"):
             refuse_full_disk(staging, 10**15)
