@@ -11,6 +11,8 @@ _LEAST_PAYLOAD_BYTES = 32 << 20
 _GOOD_PAYLOAD_BYTES = 160 << 20
 _GOOD_NUM_RUNS = 200  # of a large source
 _MOST_CHUNK_BYTES = 64 << 20
+_MOST_PAYLOAD_BYTES = 4 << 30  # more group ids than come with that do not fit into one Arrow array, of 2 GiB
+_MOST_SEGMENTS = 4 << 20  # the same, of a round of a merge
 _EXTRA_SHARE = 0.2  # of the payload: what sorting and writing a run take beside it
 
 
@@ -49,11 +51,11 @@ def share_memory(memory_bytes: int, num_workers: int, source_bytes: int | None =
         )
     free = memory_bytes // num_workers - PROCESS_BYTES
     return MemoryBudget(
-        payload_bytes=min(round(free / (1 + _EXTRA_SHARE)), _enough_payload(source_bytes)),
+        payload_bytes=min(round(free / (1 + _EXTRA_SHARE)), _enough_payload(source_bytes), _MOST_PAYLOAD_BYTES),
         chunk_bytes=min(free // 6, _MOST_CHUNK_BYTES),
-        segments=free // 2 // 500,
+        segments=min(free // 2 // 500, _MOST_SEGMENTS),
     )
 
 
 def _enough_payload(source_bytes: int | None) -> int:
-    return 1 << 62 if source_bytes is None else max(_GOOD_PAYLOAD_BYTES, source_bytes // _GOOD_NUM_RUNS)
+    return _MOST_PAYLOAD_BYTES if source_bytes is None else max(_GOOD_PAYLOAD_BYTES, source_bytes // _GOOD_NUM_RUNS)

@@ -11,7 +11,9 @@ import pyarrow as pa
 from groupstream.binary import binary_array, byte_lengths, data_of
 
 EXAMPLE_BYTES = 128  # what sorting needs for each example beside its record: numbers, positions, an order
-GROUP_BYTES = 320  # and for each group: its id, its hash, its place in a dictionary
+GROUP_BYTES = 320  # and for each group, and each label: its id, its hash, its place in a dictionary
+SHORT_NAME_BYTES = 32  # of an id or a label, that are counted in that
+NAME_COPIES = 6  # of a longer one, while a run is written
 
 
 class Numbers(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from groupstream.features import Features
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
 from groupstream.tfrecord import frame_records
 from pipelines.batches import Batch
-from pipelines.record_buffer import GROUP_BYTES, Numbers, RecordBuffer
+from pipelines.record_buffer import GROUP_BYTES, NAME_COPIES, SHORT_NAME_BYTES, Numbers, RecordBuffer
 from pipelines.run_file import INDEX_SCHEMA, Run, write_index
 from pipelines.staging import StagingArea
 from pipelines.tally import Tally, total
@@ -56,6 +57,7 @@ class RunWriter:
         self._tallies: list[Tally] = []
         self._groups: dict[tuple[int, bytes], int] = {}  # by split and id
         self._labels: dict[bytes, int] = {}
+        self._name_bytes = 0  # of the groups and the labels
         self._num_stretches = 0
         self._continues_at: tuple[int, int] | None = None
 
@@ -70,7 +72,11 @@ class RunWriter:
         self._continues_at = (batch.piece.index, batch.end_row)
         self._tallies.append(batch.tally)
         if len(batch.rows):
+            num_groups, num_labels = len(self._groups), len(self._labels)
             self._buffer.add(records, self._numbers(batch))
+            new_groups = islice(reversed(self._groups), len(self._groups) - num_groups)
+            new_labels = islice(reversed(self._labels), len(self._labels) - num_labels)
+            self._name_bytes += sum(len(group_id) for _, group_id in new_groups) + sum(map(len, new_labels))
         return [*runs, *(self.flush() if self._num_bytes >= self._payload_bytes else [])]
 
     def flush(self) -> list[Run]:
@@ -85,7 +91,9 @@ class RunWriter:
 
     @property
     def _num_bytes(self) -> int:
-        return self._buffer.num_bytes + len(self._groups) * GROUP_BYTES
+        num_names = len(self._groups) + len(self._labels)
+        long_bytes = max(0, self._name_bytes - num_names * SHORT_NAME_BYTES)
+        return self._buffer.num_bytes + num_names * GROUP_BYTES + long_bytes * NAME_COPIES
 
     def clear(self) -> None:
         """Forgets what waits."""
@@ -93,6 +101,7 @@ class RunWriter:
         self._tallies = []
         self._groups = {}
         self._labels = {}
+        self._name_bytes = 0
         self._num_stretches = 0
         self._continues_at = None
 

@@ -21,7 +21,7 @@ from groupstream.group_order import hash_group_ids, hash_words, shard_of
 from groupstream.stores import LocalStore
 from groupstream.tfrecord import unframe
 from pipelines.batches import Batch
-from pipelines.memory import MemoryBudget
+from pipelines.memory import MemoryBudget, share_memory
 from pipelines.merge import MergedShard, merge_shard, num_shards_for
 from pipelines.run_file import Run
 from pipelines.runs import RunWriter, Shape
@@ -106,6 +106,21 @@ def test_bytes_do_not_depend_on_memory(
     _, found = build(other, make_batches(), features, memory_bytes, 3, chunk_bytes, segments=1, label="number")
     assert contents(plain, expected) == contents(other, found)
     assert tables(plain, expected) == tables(other, found)
+
+
+def test_long_group_ids_and_many_labels_count_as_memory(tmp_path, make_batches, features):
+    batches = make_batches()
+    long = [
+        dataclasses.replace(b, group_ids=pa.array([group + b"x" * 5_000 for group in b.group_ids.to_pylist()]))
+        for b in batches
+    ]
+    assert len(spill(tmp_path / "short", batches, features, 500_000)) == 1
+    assert len(spill(tmp_path / "long", long, features, 500_000)) > 2
+    assert len(spill(tmp_path / "labels", batches, features, 500_000, label="text")) == 2
+
+
+def test_a_run_holds_no_more_group_ids_than_arrow_can(tmp_path):
+    assert share_memory(256 << 30, 1).payload_bytes == 4 << 30
 
 
 def test_a_group_of_many_segments_is_one_row(tmp_path, make_batches, features, monkeypatch):
