@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.flink_runner import FlinkRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.spark_runner import SparkRunner
+from apache_beam.runners.runner import PipelineState
 
 from groupstream import WorkerError
 from pipelines.runners.errors import error_of_ours, last_line, text_of
@@ -44,6 +45,8 @@ def run_on_cluster(build: Callable[[beam.Pipeline], None], runner: Flink | Spark
             result = pipeline.run()
             result.wait_until_finish()
         except Exception as error:
+            if result is not None and not _has_ended(result):  # as where the connection to the job server is lost
+                _cancel(result)
             text = text_of(error)
             raise error_of_ours(text) or WorkerError(
                 f"the job on {runner.kind} failed: {last_line(text)}. Nothing is published; see the logs of the cluster"
@@ -112,6 +115,13 @@ def _without_messages() -> Iterator[None]:
         yield
     finally:
         root.removeFilter(is_not_message)
+
+
+def _has_ended(result: Any) -> bool:
+    try:
+        return bool(PipelineState.is_terminal(result.state))
+    except Exception:  # nobody says so
+        return False
 
 
 def _cancel(result: Any) -> None:

@@ -77,22 +77,26 @@ def expected(jsonl_source: Path, tmp_path: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def job_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Beam's own job server, a process that speaks the protocol of those of Flink and Spark; its address."""
-    folder = tmp_path_factory.mktemp("server")
-    port_file = folder / "port"
-    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen([*command, "--port_file", str(port_file)], stdout=log, stderr=log)
+    server, address = _start_job_server(tmp_path_factory.mktemp("server"))
     try:
-        while not port_file.exists():
-            assert server.poll() is None, (folder / "server.log").read_text()
-            time.sleep(0.05)
-        yield f"localhost:{port_file.read_text()}"
+        yield address
     finally:
         for thread in threading.enumerate():
             if thread.name.startswith("run_worker"):  # of a job that was cancelled: the server lets its bundle end
                 thread.join(20)
         server.terminate()
         server.wait()
+
+
+def _start_job_server(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    port_file = folder / "port"
+    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen([*command, "--port_file", str(port_file)], stdout=log, stderr=log)
+    while not port_file.exists():
+        assert server.poll() is None, (folder / "server.log").read_text()
+        time.sleep(0.05)
+    return server, f"localhost:{port_file.read_text()}"
 
 
 @pytest.mark.integration
@@ -181,6 +185,25 @@ def test_an_interrupted_build_cancels_the_job_of_a_cluster(job_server, tmp_path,
     with grpc.insecure_channel(job_server) as channel:
         jobs = beam_job_api_pb2_grpc.JobServiceStub(channel).GetJobs(beam_job_api_pb2.GetJobsRequest())
     assert beam_job_api_pb2.JobState.CANCELLED in [job.state for job in jobs.job_info]
+
+
+@pytest.mark.integration
+def test_a_job_whose_server_is_lost_is_said_to_go_on(tmp_path, caplog):
+    from functools import partial
+
+    started = tmp_path / "started"
+    server, address = _start_job_server(tmp_path)
+
+    def lose() -> None:
+        while not started.exists():
+            time.sleep(0.02)
+        server.kill()
+
+    threading.Thread(target=lose, daemon=True).start()
+    runner, wait = Flink(job_endpoint=address, environment_type="LOOPBACK"), partial(_wait, str(started))
+    with staging_area(tmp_path) as staging, pytest.raises(WorkerError, match="the job on flink failed"):
+        run_beam(lambda pipeline: pipeline | beam.Create([1]) | beam.Map(wait), runner, staging, "waiting")
+    assert server.wait() and "the job could not be cancelled and goes on" in caplog.text
 
 
 def test_any_pipeline_runs_on_this_machine_and_its_options_are_not_those_of_the_command(tmp_path, monkeypatch):
