@@ -47,8 +47,8 @@ def render_card(
 
     Args:
         manifest: of the version. Its `files` and `digest` need not know the card yet.
-        group_tables: the group table of each split, with the columns of `group_table.SCHEMA`. A few passes
-            over whole columns: about 2 seconds for two million groups.
+        group_tables: the group table of each split, at least its columns group_id, num_examples, num_bytes and
+            num_words. A few passes over whole columns: about 2 seconds for two million groups.
         samples: examples to show, as Python values by feature name, with their group under "group_id"; the
             first three are shown. uint8 arrays of shape (height, width, 1 or 3) are shown as images.
         label_tables: the label table of each split that has one, with the columns of `group_table.LABEL_SCHEMA`.

@@ -161,7 +161,8 @@ def _manifest(
 
 
 def _card(manifest: Manifest, partitioned: Partitioned) -> bytes:
-    tables = {name: pq.read_table(split.group_table) for name, split in partitioned.splits.items()}
+    columns = ["group_id", "num_examples", "num_bytes", "num_words"]  # that it needs; the others take as much memory
+    tables = {name: pq.read_table(split.group_table, columns=columns) for name, split in partitioned.splits.items()}
     labels = {name: pq.read_table(s.label_table) for name, s in partitioned.splits.items() if s.label_table is not None}
     return render_card(manifest, tables, _samples(partitioned), labels).encode()
 
