@@ -84,9 +84,10 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
 
 
 def _least_bytes(plan: Plan) -> int:
-    """What the shards take at least, where that is known before anything is read: the source as it is."""
+    """What the shards take at least: all of the source, where no feature and no example of it may be left out."""
     chooses = getattr(plan.spec.source, "features", None) is not None
-    return 0 if chooses else int(plan.source.get("num_bytes", 0))
+    drops = plan.spec.partitioner.missing == "drop" or plan.spec.checks.max_rejected > 0
+    return 0 if chooses or drops else int(plan.source.get("num_bytes", 0))
 
 
 def sizes_of_groups(plan: Plan, partitioned: Partitioned) -> pa.Table:

@@ -11,7 +11,7 @@ import pytest
 
 from groupstream import CheckError, CorruptError, ExampleError, SourceError, WorkerError
 from pipelines.merge import MergedShard
-from pipelines.partition import Partitioned, _reconcile, partition
+from pipelines.partition import Partitioned, _least_bytes, _reconcile, partition
 from pipelines.plan import make_plan
 from pipelines.staging import staging_area
 from pipelines.tally import Tally
@@ -127,6 +127,16 @@ def test_counts_that_do_not_add_up_are_refused():
     with pytest.raises(CorruptError, match="10 examples were read, 8 written and 1 dropped"):
         _reconcile(Tally(10).with_dropped("reason", [(0, 0, "row 1")], 1), [shard])
     assert _reconcile(Tally(10).with_dropped("reason", [(0, 0, "row 1")], 2), [shard]).dropped == {"reason": 2}
+
+
+def test_a_disk_is_refused_only_where_all_of_the_source_is_kept(jsonl_source):
+    assert _least_bytes(make_plan(spec_for(jsonl_source))) == sum(f.stat().st_size for f in jsonl_source.iterdir())
+    for changes in (
+        {"partitioner": {"kind": "feature", "feature": "key", "missing": "drop"}},
+        {"checks": {"max_rejected": 1}},
+        {"source": {"kind": "jsonl", "paths": [f"{jsonl_source}/*.jsonl"], "features": ["key"]}},
+    ):
+        assert _least_bytes(make_plan(spec_for(jsonl_source, **changes))) == 0
 
 
 def test_staging_is_empty_afterwards(tmp_path, jsonl_source):
