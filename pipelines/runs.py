@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from groupstream.binary import byte_lengths, data_of, integers, joined
+from groupstream.binary import byte_lengths, data_of, integers
 from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import Features
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
@@ -209,7 +209,7 @@ def _write_records(
         before = int(ends[start - 1]) if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, before + _WRITE_BYTES, side="right")))
         part = slice(start, stop)
-        framed = frame_records(joined(records.take(integers(order[part])), suffixes.take(integers(rank[part]))))
+        framed = frame_records(records.take(integers(order[part])), suffixes.take(integers(rank[part])))
         file.write(data_of(framed))
         lengths.append(byte_lengths(framed))
         start = stop

@@ -47,14 +47,20 @@ class Frames(NamedTuple):
     end: int
 
 
-def frame_records(records: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
-    """Frames each record. The result's data buffer is what goes to disk, in order."""
-    lengths = byte_lengths(records).astype(_LENGTH)
+def frame_records(records: pa.LargeBinaryArray, *more: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    """Frames each record. The result's data buffer is what goes to disk, in order. Copies the bytes once.
+
+    Args:
+        more: what follows in each record, as further parts of it.
+    """
+    lengths = np.sum([byte_lengths(part) for part in (records, *more)], axis=0).astype(_LENGTH)
     header = np.empty((len(records), HEADER_BYTES), np.uint8)
     header[:, :8] = lengths.view(np.uint8).reshape(-1, 8)
     header[:, 8:] = _masked(_crc32c_of_lengths(lengths)).view(np.uint8).reshape(-1, 4)
-    footer = _masked(crc32c_of_each(records.to_pylist()))
-    return joined(fixed_width_binary(header), records, fixed_width_binary(footer))
+    crcs = crc32c_of_each(records.to_pylist())
+    for part in more:
+        crcs = np.fromiter(map(google_crc32c.extend, crcs.tolist(), part.to_pylist()), np.uint32)
+    return joined(fixed_width_binary(header), records, *more, fixed_width_binary(_masked(crcs)))
 
 
 def find_frames(block: bytes, start: int = 0) -> Frames:
