@@ -19,7 +19,8 @@ def cast_column(column: pa.Array, feature: Feature) -> pa.Array:
     """The column with the Arrow type of the feature.
 
     Raises:
-        MISFITS: a value that does not fit: 1.5 as an integer, 300 as an int8, 1e300 as a float32, "x" as a number.
+        MISFITS: a value that does not fit: 1.5 as an integer, 300 as an int8, 1e300 as a float32, "x" as a number, a
+            tensor of which a number is null.
     """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
@@ -29,6 +30,8 @@ def cast_column(column: pa.Array, feature: Feature) -> pa.Array:
         column = pa.array([None if v is None else json_text(v) for v in column.to_pylist()], pa.string())
     if column.type != feature.arrow_type:
         column = _cast(column, feature)
+    if feature.is_tensor and _flat(column.storage).null_count:
+        raise pa.ArrowInvalid("a null inside a tensor, whose bytes have none")
     if feature.dtype == "string":
         column.validate(full=True)  # Arrow's readers do not all look whether text is UTF-8
     return column

@@ -167,9 +167,13 @@ def _typed(batch: pa.RecordBatch, name: str, feature: Feature, where: str, first
 
 def misfit(where: str, name: str, value: str, feature: Feature) -> str:
     """The message for a value that does not fit its feature."""
-    kind = "UTF-8 text" if feature.dtype == "string" else feature.dtype
+    kind: str = "UTF-8 text" if feature.dtype == "string" else feature.dtype
+    if feature.is_list:
+        kind = f"list of {kind}"
+    if feature.is_tensor:
+        kind = f"tensor of {kind} without nulls"
     return (
-        f"{where}: {name} is {value[:80]}, which is no {f'list of {kind}' if feature.is_list else kind}. "
+        f"{where}: {name} is {value[:80]}, which is no {kind}. "
         "Mend the source, or give another type under source.features"
     )
 

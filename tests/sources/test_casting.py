@@ -89,6 +89,17 @@ def test_lists_of_fixed_size_are_tensors() -> None:
     }
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "float32"])
+def test_null_inside_a_tensor_is_refused(dtype: Any) -> None:
+    """Its bytes would be those of other numbers: with a null among them, Arrow gives whole numbers as floats."""
+    feature = Feature(dtype=dtype, shape=(3,))
+    rows = [[0, 1, 2], None, [0, None, 2], [1, 1, 1]]
+    column = pa.array([[None, 0, 0], *rows], pa.list_(feature.value_type, 3)).slice(1)
+    with pytest.raises(ExampleError, match=r"row 13: x is \[0.*, None, 2.*\], which is no tensor of .* without nulls"):
+        conform(pa.record_batch({"x": column}), {"x": feature}, "a.parquet, row", first=11)
+    assert cast_column(column.slice(0, 2), feature).is_valid().to_pylist() == [True, False]
+
+
 def _selection(value: Any) -> Selection:
     return TypeAdapter(Selection).validate_python(value)
 
