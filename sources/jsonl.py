@@ -13,7 +13,7 @@ import pyarrow.json
 from pydantic import ConfigDict
 
 from groupstream import ExampleError, Feature, SourceError, SpecError
-from groupstream.features import Features, arrow_schema
+from groupstream.features import Features
 from sources.choice import names_in_source
 from sources.files import FilePart, FileSource, SourceFile, not_utf8
 from sources.lines import BLOCK_BYTES, Lines, line_blocks, spans_of_lines
@@ -52,7 +52,7 @@ class JsonLines(FileSource):
         """See `FileSource.read_part`."""
         for lines in line_blocks(part):
             try:
-                batch = _parse(lines.text, arrow_schema(features), "ignore" if self.features else "infer")
+                batch = _parse(lines.text, _parsed_schema(features), "ignore" if self.features else "infer")
             except pa.ArrowInvalid:
                 batch = _parse_by_line(lines, features, part.file)
             if self.features is None and set(batch.schema.names) > set(features):
@@ -73,12 +73,23 @@ def _parse(block: bytes, schema: pa.Schema, new_features: str) -> pa.RecordBatch
         pa.BufferReader(block),
         pa.json.ReadOptions(block_size=len(block) + 1, use_threads=False),
         pa.json.ParseOptions(
-            explicit_schema=pa.schema([field.with_nullable(True) for field in schema]),
+            explicit_schema=schema,
             unexpected_field_behavior=new_features,
         ),
     )
     table.validate(full=True)
     return table.to_batches()[0]  # of one block it makes one
+
+
+def _parsed_schema(features: Features) -> pa.Schema:
+    return pa.schema([(name, _parsed_type(feature)) for name, feature in features.items()])
+
+
+def _parsed_type(feature: Feature) -> pa.DataType:
+    """Floats keep their digits until they are cast: Arrow parses 1e300 as a float32 that is infinite."""
+    if feature.dtype != "float32":
+        return feature.arrow_type
+    return pa.list_(pa.float64()) if feature.is_list else pa.float64()
 
 
 def _inferred_schema(lines: Lines, file: SourceFile) -> pa.Schema:
@@ -157,7 +168,9 @@ _MISFITS = (ValueError, TypeError, OverflowError)
 def _array(values: list[Any], feature: Feature) -> pa.Array:
     if not all(value is None or _has_type(value, feature) for value in values):
         raise TypeError("a value of another type")
-    return pa.array(values, feature.arrow_type)
+    if feature.dtype == "float32":  # whole numbers too, as Arrow parses them
+        values = [[float(item) for item in v] if isinstance(v, list) else v if v is None else float(v) for v in values]
+    return pa.array(values, _parsed_type(feature))
 
 
 def _has_type(value: Any, feature: Feature) -> bool:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -201,6 +202,25 @@ def test_value_that_does_not_fit_its_declared_type_is_named(
     write("x.jsonl", f'{{"a": null}}\n{{"a": {value}}}\n')
     message = str(refusal(_jsonl("x.jsonl", features={"a": dtype})))
     assert f"x.jsonl, line 2: a is {shown}, which is no {dtype}. " in message
+
+
+@pytest.mark.parametrize("other", ['"x"', "7"])
+@pytest.mark.parametrize("form", ["{}", "[0, {}]"])
+def test_float_beyond_float32_is_refused_and_any_other_is_rounded(
+    form: str, other: str, write: Any, read_rows: Any, refusal: Any
+) -> None:
+    """Whether Arrow parses the block, or we do line by line, as where a number stands for a string."""
+
+    def source(*numbers: float) -> JsonLines:
+        lines = [f'{{"b": {other}, "a": {form.format(number)}}}\n' for number in numbers]
+        return _jsonl(write("x.jsonl", "".join(lines)), features={"a": "float32", "b": "string"})
+
+    numbers = [1, 2**24 + 1, 0.1, 1e-50]
+    rounded = [float(np.float32(number)) for number in numbers]
+    expected = rounded if form == "{}" else [[0, number] for number in rounded]
+    assert [row["a"] for row in read_rows(source(*numbers))] == expected
+    message = str(refusal(source(1, 1e300)))
+    assert message.startswith("x.jsonl, example 2: a is ") and "1e+300" in message and "float32. " in message
 
 
 def test_half_a_surrogate_pair_is_refused(write: Any, refusal: Any) -> None:
