@@ -140,6 +140,11 @@ class FileSource(Source, ABC):
         name, wanted = self.path_feature, self.features
         if name is None or wanted is None or name in names_in_source(wanted).values():
             return wanted
+        if name in names_in_source(wanted):
+            raise SpecError(
+                f"source.features gives the name {name!r} to another feature, and source.path_feature to the name of "
+                "the file; choose another name for one of them"
+            )
         return {**wanted, name: FeatureChoice()} if isinstance(wanted, dict) else [*wanted, name]
 
     def _label(self, part: FilePart) -> str:

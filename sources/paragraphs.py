@@ -82,6 +82,8 @@ def _cut_blocks(part: FilePart, block_bytes: int) -> Iterator[bytes]:
         first, last = 0, None
         if not begun:
             blank = _BLANK_LINE.search(block)
+            if blank is None and part.end is not None and offset + len(block) >= part.end:
+                return  # no paragraph begins in it, and what follows is of other parts
             if blank is None:
                 continue
             begun, first = True, blank.end()

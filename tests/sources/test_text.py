@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from groupstream import ExampleError, SourceError
 from groupstream.features import Feature
+from groupstream.testing import FolderServer
 from sources import Text
-from sources.files import FilePart, local_file
+from sources.files import FilePart, find_files, local_file
 from sources.lines import spans_of_lines, whole_lines
 from sources.paragraphs import iter_paragraphs
 
@@ -166,6 +167,26 @@ def test_parts_hold_every_paragraph_once_and_whole(
     ]
     runs = itertools.groupby(text.replace("\r\n", "\n").split("\n"), lambda line: not line.strip())
     assert found == ["\n".join(some) for is_blank, some in runs if not is_blank]
+
+
+def test_name_of_the_path_for_another_feature_is_refused(write: Any, refusal: Any, read_rows: Any) -> None:
+    name, features = write("x.txt", "a\n"), {"path": {"from": "text"}}
+    message = str(refusal(Text(paths=[name], features=features)))
+    assert message.startswith("source.features gives the name 'path' to another feature, and source.path_feature")
+    assert read_rows(Text(paths=[name], features=features, path_feature="file")) == [{"path": "a", "file": "x.txt"}]
+    assert read_rows(Text(paths=[name], features=features, path_feature=None)) == [{"path": "a"}]
+
+
+def test_a_part_in_which_no_paragraph_begins_is_not_read_beyond_its_end(tmp_path: Path) -> None:
+    """Else each part of a large file without blank lines would read all that follows."""
+    (tmp_path / "x").write_bytes(b"a line\n" * 100_000)
+    with FolderServer(tmp_path) as server:
+        (file,) = find_files([f"{server.url}/x"])
+        middle = _parts(file, 7_000)[3]
+        server.requests.clear()
+        assert [text for some in iter_paragraphs(middle, 700) for text in some] == []
+        ends = [int(str(request.range).rpartition("-")[2]) for request in server.requests]
+    assert middle.end is not None and max(ends) < middle.end + (1 << 17)
 
 
 @pytest.mark.parametrize("size", [0, 1, 64 << 20, 95 << 20, 97 << 20, 10 << 30])
