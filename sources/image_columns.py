@@ -86,13 +86,13 @@ def format_of(data: bytes) -> ImageFormat | None:
 
 
 def refuse_other_formats(batch: pa.RecordBatch, features: Features, where: str, first: int = 1) -> None:
-    """Refuses an image that is not in the format of its feature.
+    """Refuses an image that is not in the format of its feature. A feature that is not there is left to `conform`.
 
     Raises:
         ExampleError: with its place.
     """
     for name, feature in features.items():
-        if feature.is_image and feature.image_format:
+        if feature.is_image and feature.image_format and name in batch.schema.names:
             fits = pc.starts_with(batch.column(name), _MAGIC[feature.image_format])
             if (row := pc.index(fits, False).as_py()) >= 0:
                 data = batch.column(name)[row].as_py()

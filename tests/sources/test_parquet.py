@@ -164,6 +164,13 @@ def test_images_and_class_names_of_hugging_face_are_known(tmp_path: Path, read_r
     assert read_rows(source) == [{"picture": _image("png"), "label": 0}, {"picture": None, "label": 1}]
 
 
+def test_file_without_the_images_of_the_first_is_refused(tmp_path: Path, refusal: Any) -> None:
+    pq.write_table(pa.table({"image": [{"bytes": _image("png"), "path": "a"}], "n": [0]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"n": [1]}), tmp_path / "b.parquet")
+    message = str(refusal(Parquet(paths=[f"{tmp_path}/*"])))
+    assert message == "b.parquet, row 1: feature 'image' is not there; it has n"
+
+
 def test_image_in_another_format_or_by_its_path_alone_is_refused(tmp_path: Path, refusal: Any) -> None:
     both = [{"bytes": _image(format), "path": None} for format in ("png", "jpeg")]
     path = _write(tmp_path, image=pa.array(both))
