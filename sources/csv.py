@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from groupstream import SourceError
 from groupstream.features import Features
@@ -36,6 +36,13 @@ class CommaSeparated(FileSource):
     max_row_bytes: int = Field(
         _BLOCK_BYTES, ge=1 << 10, le=1 << 30, description="The longest row, newlines inside its fields included."
     )
+
+    @field_validator("delimiter")
+    @classmethod
+    def _may_delimit(cls, delimiter: str) -> str:
+        if not delimiter.isascii() or delimiter in '"\r\n\0':
+            raise ValueError("write one ASCII character that is neither a double quote nor a newline, such as ;")
+        return delimiter
 
     def file_schema(self) -> pa.Schema:
         """The header of the first file. See `FileSource.file_schema`."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from groupstream import ExampleError, SourceError, SpecError
 from sources import CommaSeparated
@@ -52,6 +53,12 @@ def test_csv_gives_back_what_a_csv_writer_wrote(rows: list[tuple[str, str]], tmp
     source = _csv(str(file), max_row_bytes=1 << 10)
     batches = source.read(source.pieces()[0], source.available_features(), frozenset())
     assert [tuple(row.values()) for batch in batches for row in batch.columns.to_pylist()] == rows
+
+
+@pytest.mark.parametrize("delimiter", ["§", '"', "\n", "\r", "\0"])
+def test_what_cannot_delimit_is_refused_when_the_spec_is_read(delimiter: str) -> None:
+    with pytest.raises(ValidationError, match="write one ASCII character that is neither a double quote nor a newline"):
+        _csv("x.csv", delimiter=delimiter)
 
 
 def test_delimiter_is_what_the_spec_says(write: Any, read_rows: Any) -> None:
