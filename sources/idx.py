@@ -12,13 +12,14 @@ from pydantic import ConfigDict, Field
 
 from groupstream import Feature, SourceError, SpecError
 from groupstream.features import Features
+from sources.batch_size import BATCH_BYTES
 from sources.choice import SELECTION_HELP, Selection
 from sources.files import SourceFile, find_files, identity_of, names_of, opened
 from sources.selection import chosen_features, conform, features_in_source
 from sources.source import Piece, Source, SourceBatch
 
 _MAGIC = b"\0\0\x08"  # unsigned bytes; the number of dimensions follows
-_BATCH_EXAMPLES = 4096
+_MAX_BATCH_EXAMPLES = 4096
 
 
 class Idx(Source):
@@ -71,8 +72,9 @@ class Idx(Source):
             raise SourceError(
                 f"{images} has images of {tuple(size)}, the first file of {image.shape[:2]}; build them as two datasets"
             )
-        number = 1
-        for some, their_labels in zip(_read_blocks(images, 3), _read_blocks(labels, 1), strict=True):
+        number, size_of_batch = 1, max(1, min(_MAX_BATCH_EXAMPLES, BATCH_BYTES // max(1, math.prod(size))))
+        blocks = zip(_read_blocks(images, 3, size_of_batch), _read_blocks(labels, 1, size_of_batch), strict=True)
+        for some, their_labels in blocks:
             batch = _batch(some, their_labels)
             yield SourceBatch(conform(batch, features, f"{piece.label}, image", number, self.features))
             number += len(batch)
@@ -92,14 +94,14 @@ def _batch(images: np.ndarray, labels: np.ndarray) -> pa.RecordBatch:
     return pa.record_batch({"image": image, "label": pa.array(labels.astype(np.int64))})
 
 
-def _read_blocks(file: SourceFile, num_dimensions: int) -> Iterator[np.ndarray]:
-    """The tensor of an idx file, uint8, some of its first dimension at a time."""
+def _read_blocks(file: SourceFile, num_dimensions: int, num_items: int) -> Iterator[np.ndarray]:
+    """The tensor of an idx file, uint8, so many of its first dimension at a time."""
     count, *size = _read_shape(file, num_dimensions)
     item_bytes = math.prod(size)
     with opened(file) as stream:
         stream.read(4 + 4 * num_dimensions)
-        for start in range(0, count, _BATCH_EXAMPLES):
-            want = min(_BATCH_EXAMPLES, count - start) * item_bytes
+        for start in range(0, count, num_items):
+            want = min(num_items, count - start) * item_bytes
             data = stream.read(want)
             if len(data) < want:
                 raise SourceError(_wrong_size(file, start * item_bytes + len(data), count * item_bytes))

@@ -40,6 +40,14 @@ def test_images_and_labels_are_read_pixel_for_pixel() -> None:
     assert [batch.num_examples for batch in read] == [4_096, 904]
 
 
+def test_large_images_come_in_small_batches(write: Any) -> None:
+    write("images", _idx(np.zeros((20, 1 << 10, 1 << 10))))
+    write("labels", _idx(np.arange(20)))
+    read = list(_SOURCE.read(_SOURCE.pieces()[0], _SOURCE.available_features(), frozenset()))
+    assert [batch.num_examples for batch in read] == [8, 8, 4]
+    assert np.concatenate([batch.columns["label"].to_numpy() for batch in read]).tolist() == list(range(20))
+
+
 @pytest.mark.usefixtures("pair")
 @pytest.mark.parametrize(
     ("name", "content", "what"),
