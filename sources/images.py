@@ -32,7 +32,7 @@ class FoundImage(NamedTuple):
 
     Attributes:
         path: below the folder that all files of the source share; of one in a tar, it follows the name of the tar.
-        address: the whole path, in which the label stands.
+        address: the whole path, in which the label stands; nothing in it is escaped.
         data: the bytes; none where they are not asked for.
     """
 
@@ -140,7 +140,8 @@ class Images(Source):
     def _found_labels(self, files: list[SourceFile]) -> list[str]:
         labels: set[str] = set()
         for file in files:
-            addresses = [f"{file.address}/{name}" for name in image_names(file)] if is_tar(file) else [file.address]
+            address = file.plain_address
+            addresses = [f"{address}/{name}" for name in image_names(file)] if is_tar(file) else [address]
             labels.update(map(self._label_in, addresses))
         return sorted(labels)
 
@@ -164,20 +165,20 @@ def _found_in(part: _Part, with_bytes: bool) -> Iterator[FoundImage]:
     if is_tar(part[0][0]):
         for file, name in part:
             for inner, data in iter_images(file):
-                yield FoundImage(f"{name}/{inner}", f"{file.address}/{inner}", data)
+                yield FoundImage(f"{name}/{inner}", f"{file.plain_address}/{inner}", data)
     elif with_bytes and part[0][0].local_path is None:
         with ThreadPoolExecutor(_READS_AT_ONCE) as threads:
             for start in range(0, len(part), _READS_AT_ONCE):
                 yield from threads.map(_read, part[start : start + _READS_AT_ONCE])
     else:
         for file, name in part:
-            yield _read((file, name)) if with_bytes else FoundImage(name, file.address, b"")
+            yield _read((file, name)) if with_bytes else FoundImage(name, file.plain_address, b"")
 
 
 def _read(named: tuple[SourceFile, str]) -> FoundImage:
     file, name = named
     try:
-        return FoundImage(name, file.address, file.read())
+        return FoundImage(name, file.plain_address, file.read())
     except OSError as error:
         raise SourceError(unreadable(file, error)) from error
 

@@ -41,6 +41,11 @@ class SourceFile:
         return self.address
 
     @property
+    def plain_address(self) -> str:
+        """The address with nothing escaped: that of a web server has %20 for a space."""
+        return unquote(self.address) if _is_web(self.address) else self.address
+
+    @property
     def name(self) -> str:
         """What stands after the last slash."""
         return self.address.rpartition("/")[2]

@@ -77,6 +77,17 @@ def test_files_of_images_are_read_side_by_side_in_their_order(
     assert len(rows) == 30
 
 
+def test_label_of_an_image_is_not_escaped(server: FolderServer, tmp_path: Path, read_rows: Any) -> None:
+    for name in ("two words", "été"):
+        (tmp_path / "data" / name).mkdir()
+        (tmp_path / "data" / name / "1.png").write_bytes(PNG)
+    there = Images(paths=[f"{server.url}/data/{name}/1.png" for name in ("two%20words", "%C3%A9t%C3%A9")])
+    here = Images(paths=[f"{tmp_path}/data/*/*.png"])
+    assert there.available_features() == here.available_features()
+    assert there.available_features()["label"].labels == ("two words", "été")
+    assert read_rows(there) == read_rows(here)[::-1]  # files are sorted by their addresses
+
+
 def test_published_version_is_read(server: FolderServer, tmp_path: Path, read_rows: Any) -> None:
     shutil.copytree(GOLDEN / "text", tmp_path / "data/text")
     there = GroupstreamVersion(ref=f"{server.url}/data/text/1.0.0")
