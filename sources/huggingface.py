@@ -133,7 +133,7 @@ class HuggingFace(Source):
         """The examples of an IterableDataset."""
         try:
             for table in shard.with_format("arrow").iter(batch_size=num_examples):
-                yield _one_batch(table)
+                yield from table.combine_chunks().to_batches()  # several where text is over 2 GiB together
         except Exception as error:  # of the library, of its file formats, of the network
             raise SourceError(
                 f"{self.dataset}, {label} cannot be read: {first_line(error)}. Fetch the data again"
@@ -164,11 +164,8 @@ class HuggingFace(Source):
 
 def _rows(loaded: Any, start: int, end: int) -> pa.RecordBatch:
     """Examples of a datasets.Dataset, in the order of a select or shuffle where it has one."""
-    return _one_batch(loaded.with_format("arrow")[start : min(end, len(loaded))])
-
-
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    batches = table.combine_chunks().to_batches()
+    table = loaded.with_format("arrow")[start : min(end, len(loaded))]
+    batches = table.combine_chunks().to_batches()  # several where text is over 2 GiB together: the rest is read next
     return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
 
 

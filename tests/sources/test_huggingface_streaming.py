@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,24 @@ def test_large_examples_come_in_small_batches(tmp_path: Path) -> None:
     sizes = [len(batch.columns) for batch in source.read(piece, source.available_features(), frozenset())]
     assert sum(sizes) == 20
     assert max(sizes) <= 8
+
+
+class _TwoChunks:
+    """What the library gives for a batch of over 2 GiB of text: a table that Arrow cannot make one batch of."""
+
+    def with_format(self, format: str) -> _TwoChunks:
+        return self
+
+    def iter(self, batch_size: int) -> Iterator[_TwoChunks]:
+        yield self
+
+    def combine_chunks(self) -> pa.Table:
+        return pa.concat_tables([pa.table({"text": ["a", "b"]}), pa.table({"text": ["c"]})])
+
+
+def test_batch_that_arrow_divides_is_read_to_its_end() -> None:
+    batches = HuggingFace(dataset="x", streaming=True)._streamed(_TwoChunks(), 10_000, "train")
+    assert [row["text"] for batch in batches for row in batch.to_pylist()] == ["a", "b", "c"]
 
 
 def test_value_that_does_not_fit_is_named_with_its_shard(folder: Path, refusal: Any) -> None:
