@@ -30,7 +30,8 @@ class ByClusters(Seeded, CountingPartitioner):
 
     Centres are found on a random sample, not on all examples. Without `alpha` each cluster is a group. With it, each
     cluster is dealt to num_groups groups by shares drawn from Dirichlet(alpha): what is done with labels, done with
-    clusters. Memory while counting: about three samples of 32 MiB each at most.
+    clusters. Memory while counting: a sample takes 32 MiB at most; a merge holds about five, and a pass over many
+    batches one for each time that their number doubles.
 
     Source: k-means++ of Arthur and Vassilvitskii 2007, in scikit-learn; the semantic partition of Yuan et al. 2022,
     "What Do We Mean by Generalization in Federated Learning?", and Flower's SemanticPartitioner after it. Theirs

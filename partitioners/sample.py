@@ -39,19 +39,20 @@ class Sample:
 
 
 def merge_samples(samples: Iterable[Sample], size: int) -> Sample:
-    """The sample of what all of them are samples of. Holds at most about three times `size` vectors.
+    """The sample of what all of them are samples of. Holds at most about five times what a sample may hold.
 
     Raises:
         ExampleError: the vectors of two samples have other lengths.
     """
-    parts, waiting = [], 0
+    parts, waiting, num_bytes = [], 0, 0
     for sample in samples:
         if len(sample.draws):
             parts.append(sample)
             waiting += len(sample.draws)
-        if waiting > 2 * size:
+            num_bytes += sample.vectors.nbytes
+        if waiting > 2 * size or num_bytes > 2 * MAX_BYTES:
             parts = [_joined(parts).smallest(size)]
-            waiting = len(parts[0].draws)
+            waiting, num_bytes = len(parts[0].draws), parts[0].vectors.nbytes
     return _joined(parts).smallest(size)
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from groupstream import ExampleError, SpecError
+from partitioners import ExampleIds
 from partitioners.clusters import ByClusters
+from partitioners.sample import Sample
 
 
 def _blobs(num_blobs: int, num_examples: int, seed: int = 0) -> tuple[pa.Array, np.ndarray]:
@@ -65,6 +69,23 @@ def test_sample_of_long_embeddings_is_smaller(passes: Any) -> None:
     points = _column(np.random.default_rng(0).normal(size=(120, 100_000)))
     sample = passes.count(_clusters(), passes.cut({"point": points}, 50))
     assert len(sample.draws) == (32 << 20) // 400_000 == 83
+
+
+def test_long_embeddings_are_not_gathered_before_they_are_merged(passes: Any) -> None:
+    """20,000 of a million numbers would be 80 GB."""
+    points = _column(np.random.default_rng(0).normal(size=(2, 1_000_000)))
+    batch, _ = passes.cut({"point": points})[0]
+
+    def counts() -> Iterator[Sample]:
+        for piece in range(60):
+            yield _clusters().count(batch, ExampleIds(piece, np.arange(2)))
+
+    tracemalloc.start()
+    sample = _clusters().merge(counts())
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(sample.draws) == (32 << 20) // 4_000_000 == 8
+    assert peak_bytes < 6 * (32 << 20)
 
 
 def test_groups_do_not_depend_on_where_batches_end(passes: Any) -> None:
