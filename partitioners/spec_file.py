@@ -6,6 +6,7 @@ import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,6 +54,8 @@ def read_content(address: str, fingerprint: str | None = None) -> bytes:
         StoreError: it cannot be reached.
     """
     folder, _, name = address.rpartition("/") if is_url(address) else ("", "", address)
+    if address.startswith(("http://", "https://")):
+        name = unquote(name)  # a store takes names as they are, and a web address is written with %20
     try:
         content = open_store(folder).read(name) if folder else Path(address).expanduser().read_bytes()
     except FileNotFoundError as error:

@@ -139,6 +139,14 @@ def test_file_may_lie_on_a_web_server(tmp_path: Path) -> None:
             ByMapping(feature="id", file=f"{server.url}/no.csv").identity()
 
 
+def test_address_on_a_web_server_may_be_escaped(tmp_path: Path) -> None:
+    (tmp_path / "my files").mkdir()
+    here = _mapping(tmp_path / "my files", "group_id,example_id\na,1\n", "who é.csv")
+    with FolderServer(tmp_path) as server:
+        there = ByMapping(feature="id", file=f"{server.url}/my%20files/who%20%C3%A9.csv")
+        assert there.identity() == here.identity()
+
+
 def _matrix(folder: Path, content: str) -> ByDistributionMatrix:
     (folder / "shares.csv").write_text(content, encoding="utf-8")
     return ByDistributionMatrix(file=str(folder / "shares.csv"))
