@@ -62,7 +62,7 @@ class ByRegex(RulePartitioner):
 
 
 # What a parenthesis may stand in without opening a group: \( and \Q(\E, and [(] with an escaped or a leading ].
-_TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?P?<\w+>|\((?!\?)", re.DOTALL)
+_TOKEN = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\(\?P?<\w+>|\((?!\?)", re.DOTALL)
 
 
 def _with_one_name(pattern: str) -> str:

@@ -51,6 +51,7 @@ def test_composite_joins_bytes_as_they_are() -> None:
         (r"[()](.)", b"x"),
         (r"\((.)", b"x"),
         (r"[^]()]([()])", b"("),
+        (r"[[:^alpha:](](\d)", b"1"),
         (r"(?:m(a)i)?l", b"a"),
         ("(mai(l))", b"mail"),
         ("(.)$", "é".encode()),
