@@ -152,7 +152,7 @@ def _time(plan: Plan, trial: Trial, scale: float) -> Amount:
         return Amount(None, "the workers are other machines")
     workers, cores = _num_workers(plan) or 1, _num_cores()
     busy = min(workers, cores)
-    rate = trial.tally.examples_in / sum(trial.seconds.values())
+    rate = trial.tally.examples_in / trial.scaling_seconds
     how = (
         f"{rate:,.0f} examples a second and process, measured on the sample now: read, check, assign, spill, merge; "
         f"{busy} at once, and {_START_SECONDS} s to start"
@@ -162,7 +162,7 @@ def _time(plan: Plan, trial: Trial, scale: float) -> Amount:
 
 def _core_seconds(trial: Trial, scale: float) -> float:
     again = sum(trial.seconds.get(step, 0) for step in _PASS_STEPS) if "count" in trial.seconds else 0
-    return (sum(trial.seconds.values()) + again) * scale
+    return (trial.scaling_seconds + again) * scale + trial.seconds.get("fit", 0.0)
 
 
 def _num_cores() -> int:

@@ -37,6 +37,12 @@ class PieceReading:
         self._batches = batches
         self._rest: Batch | None = None
 
+    @property
+    def seconds_of_taken(self) -> float:
+        """The share of `seconds` that the examples have that were taken, of those that were read."""
+        num_read = sum(examples for examples, _ in self.batches_read)
+        return self.seconds * self.num_examples / num_read if num_read else self.seconds
+
     def take(self, num_examples: int) -> Iterator[Batch]:
         """The next examples; fewer where the piece ends."""
         while num_examples > 0 and (batch := self._next()) is not None:
@@ -83,8 +89,8 @@ class Sampler:
 
     @property
     def seconds(self) -> float:
-        """How long reading them took."""
-        return sum(reading.seconds for reading in self.readings)
+        """How long reading them took: of a batch that was taken in part, as much of its time."""
+        return sum(reading.seconds_of_taken for reading in self.readings)
 
     @property
     def complete(self) -> bool:

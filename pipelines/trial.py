@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from groupstream import SpecError
-from partitioners import CountingPartitioner, ExampleIds, Rule
+from partitioners import CountingPartitioner, ExampleIds, Partitioner, Rule
 from pipelines.batches import Batch, assign_groups, assign_splits, check_examples
 from pipelines.counting import count_batches, rule_of
 from pipelines.merge import merge_shard
@@ -33,7 +33,7 @@ class Trial:
     """What came of a sample.
 
     Attributes:
-        seconds: that each step took: read, check, count, assign, spill, merge.
+        seconds: that each step took: read, check, count, fit, assign, spill, merge. All but fit grow with the examples.
         tally: examples read, and dropped by reason.
         split_bytes: size of the shards, by split.
         num_groups: in the sample, those of each split counted for itself.
@@ -43,6 +43,11 @@ class Trial:
     tally: Tally = field(default_factory=Tally)
     split_bytes: dict[str, int] = field(default_factory=dict)
     num_groups: int = 0
+
+    @property
+    def scaling_seconds(self) -> float:
+        """Of the steps that take longer the more examples there are."""
+        return sum(self.seconds.values()) - self.seconds.get("fit", 0.0)
 
     @property
     def output_bytes(self) -> int:
@@ -65,12 +70,12 @@ def try_out(plan: Plan, sampler: Sampler) -> Trial:
     """
     trial = Trial()
     batches = _checked(plan, sampler, trial)
+    rule = _rule(plan, batches, trial)
+    _load(rule, batches)
     with trial.timing("assign"):
-        rule = _rule(plan, batches, trial)
         batches = [
             assign_splits(plan.spec.splits, assign_groups(plan.spec.partitioner, rule, batch)) for batch in batches
         ]
-    trial.seconds["assign"] -= trial.seconds.get("count", 0.0)
     trial.tally = total(batch.tally for batch in batches)
     with tempfile.TemporaryDirectory(prefix="groupstream-") as folder, staging_area(folder) as staging:
         with trial.timing("spill"):
@@ -104,10 +109,18 @@ def _rule(plan: Plan, batches: Sequence[Batch], trial: Trial) -> Rule:
         return rule_of(partitioner)
     with trial.timing("count"):
         counts = count_batches(partitioner, batches)
-    try:
-        return partitioner.fit(counts)
-    except SpecError:  # as it may with a sample, which has less than the spec asks for
-        return _StandIn()
+    with trial.timing("fit"):
+        try:
+            return partitioner.fit(counts)
+        except SpecError:  # as it may with a sample, which has less than the spec asks for
+            return _StandIn()
+
+
+def _load(rule: Rule, batches: Sequence[Batch]) -> None:
+    """Lets a rule load what it needs, such as the list of public suffixes, which takes as long for many examples."""
+    for batch in batches[:1]:
+        size = 1 if isinstance(rule, Partitioner) else len(batch.rows)  # what was counted must come as it was counted
+        rule.assign(batch.columns.slice(0, size), batch.ids._replace(rows=batch.rows[:size]))
 
 
 class _StandIn:

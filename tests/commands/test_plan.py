@@ -5,16 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
 
 from groupstream import Feature, UsageError
 from groupstream.features import Features
+from partitioners import CountingPartitioner, ExampleIds, RulePartitioner
 from pipelines.dataflow_cost import PRICES, SECONDS_A_CORE, START_HOURS, Work, estimate_cost, machine_of, read_prices
 from pipelines.estimate import estimate_build
 from pipelines.partition import partition
@@ -22,6 +24,7 @@ from pipelines.plan import make_plan
 from pipelines.sample import PieceReading, Sampler
 from pipelines.source_size import estimate_examples, sizes_of
 from pipelines.staging import staging_area
+from pipelines.trial import try_out
 from sources import Piece, Source
 from sources.source import SourceBatch
 from specs.runner import Dataflow
@@ -150,6 +153,58 @@ def test_plan_of_an_unknown_size_says_so(plan_of):
     assert found.figures["examples"].value is None
     assert found.figures["sample_examples"].value == 20_000
     assert "output_bytes" not in found.figures and found.warnings
+
+
+def test_time_to_read_a_batch_is_that_of_the_examples_that_are_taken(plan_of):
+    """A batch of 10,000 short examples is read at once, and a sample may take a part of it."""
+    reading = PieceReading(plan_of().pieces[0], iter(()))
+    reading.seconds, reading.num_examples, reading.batches_read = 4.0, 150, [(100, 0), (100, 0)]
+    sampler = Sampler(plan_of(), 300)
+    sampler.readings.append(reading)
+    assert sampler.seconds == 3.0
+
+
+class SlowToLoad(RulePartitioner):
+    """Takes a moment to load, as a list of public suffixes does, and none for an example."""
+
+    kind: str = "slow_to_load"
+    reads: ClassVar[frozenset[str]] = frozenset(["author"])
+    loaded: ClassVar[list[int]] = []
+
+    def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
+        if not self.loaded:
+            time.sleep(0.3)
+            self.loaded.append(len(batch))
+        return batch.column("author")
+
+
+class SlowToFit(CountingPartitioner):
+    """Takes a moment for what follows from the counts, as k-means does."""
+
+    kind: str = "slow_to_fit"
+    reads: ClassVar[frozenset[str]] = frozenset(["author"])
+
+    def count(self, batch: pa.RecordBatch, ids: ExampleIds) -> int:
+        return len(batch)
+
+    def merge(self, counts: Iterable[int]) -> int:
+        return sum(counts)
+
+    def fit(self, counts: int) -> SlowToLoad:
+        time.sleep(0.3)
+        return SlowToLoad()
+
+
+@pytest.mark.parametrize("partitioner", [SlowToLoad(), SlowToFit()], ids=["load", "fit"])
+def test_what_is_done_once_is_not_multiplied(plan_of, partitioner):
+    SlowToLoad.loaded.clear()
+    plan = plan_of()
+    plan = replace(plan, spec=plan.spec.model_copy(update={"partitioner": partitioner}))
+    trial = try_out(plan, Sampler(plan, 1_000))
+    assert SlowToLoad.loaded == [1]
+    assert trial.seconds["assign"] < 0.25
+    assert sum(trial.seconds.values()) - trial.scaling_seconds == trial.seconds.get("fit", 0)
+    assert (trial.seconds.get("fit", 0) >= 0.3) is isinstance(partitioner, SlowToFit)
 
 
 WORK = Work(core_seconds=72_000, source_bytes=8e11, num_passes=1, output_bytes=1e12, num_runs=1_000, num_shards=500)
