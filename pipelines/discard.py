@@ -32,10 +32,13 @@ def discard_shard(staging: StagingArea, runs: Sequence[Run], split: str, shard_i
     for run in runs:
         if run.split != split or run.path is None:
             continue
-        blocks = [b for b in index_blocks(staging, run, low, high, _BLOCKS_AT_ONCE) if len(b)]
-        if blocks:
-            start = blocks[0].column("offset_bytes")[0].as_py()
-            end = blocks[-1].column("offset_bytes")[-1].as_py() + blocks[-1].column("length_bytes")[-1].as_py()
+        start = end = 0
+        for block in index_blocks(staging, run, low, high, _BLOCKS_AT_ONCE):
+            if len(block):
+                offsets, lengths = (block.column(name) for name in ("offset_bytes", "length_bytes"))
+                start = start if end else offsets[0].as_py()
+                end = offsets[-1].as_py() + lengths[-1].as_py()
+        if end:
             with suppress(OSError):
                 free_range(staging.folder / run.path, start, end - start)
 

@@ -15,7 +15,6 @@ from pipelines.batches import Batch, assign_groups, assign_splits, check_example
 from pipelines.coders import BatchCoder
 from pipelines.counting import count_batch
 from pipelines.discard import discard_shard
-from pipelines.memory import MemoryBudget
 from pipelines.merge import merge_shard, num_shards_for
 from pipelines.plan import Plan
 from pipelines.progress import ProgressWriter
@@ -112,7 +111,7 @@ class PartitionExamples(beam.PTransform):
             start
             | "Count and choose shards" >> beam.ParDo(ChooseShards(plan, staging), every_run)
             | "Spread shards" >> beam.Reshuffle()
-            | "Merge runs" >> beam.ParDo(MergeRuns(staging, plan.budget), every_run)
+            | "Merge runs" >> beam.ParDo(MergeRuns(plan, staging), every_run)
         )
 
 
@@ -209,9 +208,10 @@ class ChooseShards(beam.DoFn):
 class MergeRuns(beam.DoFn):
     """(split, shard index, number of shards) -> the finished shard in the staging area."""
 
-    def __init__(self, staging: StagingArea, budget: MemoryBudget) -> None:
+    def __init__(self, plan: Plan, staging: StagingArea) -> None:
         self._staging = staging
-        self._budget = budget
+        self._budget = plan.budget
+        self._discards = plan.spec.runner.kind == "local"  # where nobody else may be at work on the same shard
 
     def setup(self) -> None:
         """See `beam.DoFn.setup`."""
@@ -221,7 +221,8 @@ class MergeRuns(beam.DoFn):
         """See `beam.DoFn.process`. A shard that was finished before its bundle failed is not made again."""
         if not is_merged(self._staging, *shard[:2]):
             write_merged_shard(self._staging, merge_shard(self._staging, runs, *shard, self._budget))
-        discard_shard(self._staging, runs, *shard)
+        if self._discards:
+            discard_shard(self._staging, runs, *shard)
         with self._staging.explaining_errors():
             self._progress.add(shards=1)
 
