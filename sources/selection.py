@@ -51,6 +51,11 @@ def _chosen(wanted: Selection, names: list[str]) -> dict[str, str]:
     for old in chosen.values():
         if old not in names:
             raise SpecError(f"source.features names {old!r}, which the source does not have; {hint(old, names)}")
+        if names.count(old) > 1:
+            raise SpecError(
+                f"the source has {names.count(old)} features that are named {old!r}; name each once there, or leave "
+                "them out of source.features"
+            )
     if not chosen:
         raise SpecError("no feature is left to store; name the features to keep under source.features")
     for name in chosen.keys() & {GROUP_ID, ""}:
@@ -67,7 +72,7 @@ def _chosen(wanted: Selection, names: list[str]) -> dict[str, str]:
 def _declared(dtype: DType, kind: pa.DataType) -> Feature:
     if isinstance(kind, pa.FixedShapeTensorType):
         return Feature(dtype=dtype, shape=tuple(kind.shape))
-    if pa.types.is_fixed_size_list(kind) and dtype not in ("string", "bytes"):
+    if _may_be_tensor(kind) and dtype not in ("string", "bytes"):
         return Feature(dtype=dtype, shape=_sizes(kind)[0])
     return Feature(dtype=dtype, shape=(None,) if _is_flat_list(kind) else ())
 
@@ -75,11 +80,15 @@ def _declared(dtype: DType, kind: pa.DataType) -> Feature:
 def _as_it_is(name: str, kind: pa.DataType) -> Feature:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    if pa.types.is_fixed_size_list(kind):
+    if _may_be_tensor(kind):
         shape, item = _sizes(kind)
         if not pa.types.is_nested(item) and (dtype := feature_of_arrow(name, item).dtype) not in ("string", "bytes"):
             return Feature(dtype=dtype, shape=shape)
     return feature_of_arrow(name, kind)
+
+
+def _may_be_tensor(kind: pa.DataType) -> bool:
+    return pa.types.is_fixed_size_list(kind) and 0 not in _sizes(kind)[0]
 
 
 def _sizes(kind: pa.DataType) -> tuple[tuple[int, ...], pa.DataType]:

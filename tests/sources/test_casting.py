@@ -89,6 +89,17 @@ def test_lists_of_fixed_size_are_tensors() -> None:
     }
 
 
+def test_features_of_one_name_and_tensors_of_nothing_are_refused() -> None:
+    schema = pa.schema([("a", pa.int64()), ("a", pa.int64()), ("b", pa.int64())])
+    with pytest.raises(SpecError, match="the source has 2 features that are named 'a'; name each once there"):
+        selected_features(None, schema)
+    assert list(selected_features(_selection(["b"]), schema)) == ["b"]
+    empty = pa.schema([("x", pa.list_(pa.int64(), 0))])
+    with pytest.raises(SpecError, match=r"'x' is fixed_size_list<.*>\[0\].*; declare its dtype"):
+        selected_features(None, empty)
+    assert selected_features(_selection({"x": "int64"}), empty) == {"x": Feature(dtype="int64", shape=(None,))}
+
+
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "float32"])
 def test_null_inside_a_tensor_is_refused(dtype: Any) -> None:
     """Its bytes would be those of other numbers: with a null among them, Arrow gives whole numbers as floats."""
