@@ -16,7 +16,7 @@ from sources.choice import SELECTION_HELP, Selection, declared_dtypes, names_in_
 from sources.files import first_line, identity_of
 from sources.huggingface_loading import Address, identity_of_files, load
 from sources.image_columns import bytes_of_images, refuse_other_formats, with_formats, without_paths
-from sources.selection import conform, selected_features
+from sources.selection import conform, features_in_source, selected_features
 from sources.source import Piece, Source, SourceBatch
 
 _PIECE_EXAMPLES = 100_000
@@ -102,8 +102,10 @@ class HuggingFace(Source):
         where = f"{piece.label}, row" if self.streaming else f"{self.split}, row"
         number = 1 if self.streaming else piece.part[0] + 1
         kinds = self._load().features
+        wanted = features_in_source(self.features, features)
         for batch in self._batches(piece):
-            embedded = bytes_of_images(_embedded(batch, kinds), where, number)
+            kept = batch.select([name for name in batch.schema.names if name in wanted])
+            embedded = bytes_of_images(_embedded(kept, kinds), where, number)
             columns = conform(embedded, features, where, number, self.features)
             refuse_other_formats(columns, features, where, number)
             yield SourceBatch(columns)
@@ -146,14 +148,14 @@ class HuggingFace(Source):
             return features
         names = names_in_source(self.features)
         declared = frozenset(declared_dtypes(self.features))
-        plain = bytes_of_images(_embedded(head, kinds), f"{self.split}, row", 1)
         images = {
-            name: plain.column(old)
+            name: old
             for name in features
             for old in [names.get(name, name)]
             if _is_image(kinds[old]) and old not in declared
         }
-        return with_formats(features, images)
+        plain = bytes_of_images(_embedded(head.select(sorted(images.values())), kinds), f"{self.split}, row", 1)
+        return with_formats(features, {name: plain.column(old) for name, old in images.items()})
 
     def _address(self) -> Address:
         return Address(self.dataset, self.config, self.folder, self.split, self.revision, self.streaming)

@@ -79,3 +79,15 @@ def test_image_is_renamed(tmp_path: Path, read_rows: Any) -> None:
     source = HuggingFace(folder=_save(tmp_path, [_image("png")]), features={"picture": {"from": "image"}})
     assert source.available_features() == {"picture": Feature(dtype="bytes", image_format="png")}
     assert read_rows(source) == [{"picture": _image("png")}]
+
+
+def test_images_that_are_not_kept_are_not_read(tmp_path: Path, read_rows: Any) -> None:
+    for i, name in enumerate(["cat", "dog"]):
+        (tmp_path / "folder/train" / name).mkdir(parents=True)
+        (tmp_path / f"folder/train/{name}/{i}.png").write_bytes(_image("png"))
+    source = HuggingFace(dataset=str(tmp_path / "folder"), features=["label"])
+    assert len(source.pieces()) == 1
+    for file in (tmp_path / "folder").rglob("*.png"):
+        file.unlink()
+    assert source.available_features() == {"label": Feature(dtype="int64", labels=("cat", "dog"))}
+    assert read_rows(source) == [{"label": 0}, {"label": 1}]
