@@ -133,7 +133,7 @@ def _worker_figures(plan: Plan) -> dict[str, Amount]:
     runner, payload = plan.spec.runner, plan.budget.payload_bytes
     sharing = runner.num_sharing_memory
     memory = f"of {sharing} processes together" if sharing > 1 else "of a process"
-    each = f"{memory}: {PROCESS_BYTES >> 20} MiB each before it sorts, {payload >> 20} MiB of examples sorted at once"
+    each = f"{memory}: {PROCESS_BYTES >> 20} MiB each before it sorts, {payload >> 20} MiB of examples at most at once"
     number = _num_workers(plan)
     chosen = f"runner.kind {runner.kind}, " + ("runner.num_workers" if number else "as many as it sees fit")
     return {
