@@ -21,7 +21,8 @@ def find_files(patterns: Iterable[str], field: str = "source.paths") -> list[Sou
     """The files that the patterns name, each once, sorted by their folders and names.
 
     `*` stands for any letters but a slash, `**` for any folders, `?` for one letter, `[ab]` for one of these. Names
-    that begin with a dot are found only by a pattern that does, too. In a bucket all objects below the last folder
+    that begin with a dot are found only by a pattern that does, too. `**` goes through no links to folders: through one
+    that leads upwards it would find each file many times. In a bucket all objects below the last folder
     without such a sign are listed: 1,000 a request. A web server has no lists: its files are named one by one.
 
     Args:
@@ -56,6 +57,7 @@ def _found_here(pattern: str, field: str) -> Iterator[SourceFile]:
         except OSError:  # a link to nowhere, or gone
             continue
         if stat.S_ISREG(status.st_mode):
+            _refuse_other_encoding(path)
             num_files += 1
             yield SourceFile(str(Path(path).absolute()), status.st_size)  # not resolved: links have names too
     if paths and not num_files and any(os.path.isdir(path) for path in paths):  # noqa: PTH112
@@ -66,7 +68,33 @@ def _paths(pattern: str) -> list[str]:
     path = os.path.expanduser(pattern)  # noqa: PTH111
     if os.path.exists(path):  # noqa: PTH110 - a name may hold what means something in a pattern, such as [1]
         return [path]
-    return glob.glob(path, recursive=True)
+    return _globbed(path)
+
+
+def _globbed(pattern: str) -> list[str]:
+    """As glob.glob, in an order of its own; it goes through links to folders, and this does only where one is named."""
+    names = pattern.split("/")
+    if "**" not in names:
+        return glob.glob(pattern)
+    place = names.index("**")
+    above, below = "/".join(names[:place]), "/".join(names[place + 1 :])
+    starts = glob.glob(above) if above else ["/" if place else "."]
+    folders = [folder for start in starts for folder in _folders_in(start)]
+    return [path for folder in folders for path in _globbed(f"{glob.escape(folder)}/{below or '*'}")]
+
+
+def _folders_in(start: str) -> Iterator[str]:
+    """A folder, and all below it; those whose names begin with a dot are left out."""
+    for folder, below, _ in os.walk(start):
+        below[:] = [name for name in below if not name.startswith(".")]
+        yield folder
+
+
+def _refuse_other_encoding(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"the name of {path!r} is not UTF-8, by which files are named. Rename it") from error
 
 
 def _found_in_store(pattern: str, field: str) -> Iterator[SourceFile]:

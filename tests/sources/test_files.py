@@ -108,6 +108,34 @@ def test_link_keeps_its_own_name(write: Any) -> None:
     assert find_files(["link.csv"])[0].address == str(Path("link.csv").absolute())
 
 
+def test_any_folders_are_not_those_that_links_lead_to(write: Any) -> None:
+    for folder in ("v1/deep[1]/er", "v1/.hidden", "other"):
+        Path(folder).mkdir(parents=True)
+    for name in ("top.txt", "v1/a.txt", "v1/deep[1]/b.txt", "v1/deep[1]/er/c.txt", "v1/.hidden/d.txt", "other/e.txt"):
+        write(name, "x\n")
+    for link, target in (("v1/loop", "."), ("v1/up", ".."), ("current", "v1"), ("v1/e.txt", "../other/e.txt")):
+        Path(link).symlink_to(target)
+
+    def found(*patterns: str) -> list[str]:
+        return [str(Path(file.address).relative_to(Path.cwd())) for file in find_files(patterns)]
+
+    inside = ["v1/a.txt", "v1/deep[1]/b.txt", "v1/deep[1]/er/c.txt", "v1/e.txt"]
+    assert found("v1/**/*.txt") == found("v1/**") == found("v1/**/**/*.txt") == inside
+    assert found("**/*.txt") == found(f"{Path.cwd()}/**/*.txt") == ["other/e.txt", "top.txt", *inside]
+    assert found("**/er/**/*.txt") == inside[2:3]
+    assert found("current/**/*.txt") == [name.replace("v1", "current") for name in inside]
+    assert found("v1/**/.hidden/*.txt") == ["v1/.hidden/d.txt"]
+
+
+def test_name_that_is_not_utf8_is_refused(write: Any, refusal: Any) -> None:
+    try:
+        Path("\udcff.txt").write_text("x\n")
+    except OSError:
+        pytest.skip("the file system takes no such name")
+    message = str(refusal(Text(paths=["*.txt"])))
+    assert message == "the name of '\\udcff.txt' is not UTF-8, by which files are named. Rename it"
+
+
 def test_names_begin_below_the_common_folder() -> None:
     assert names_of([Path("/data/x/a/1"), Path("/data/x/b/1")]) == ["a/1", "b/1"]
     assert names_of([Path("/data/x/a")]) == ["a"]
