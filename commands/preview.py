@@ -48,7 +48,7 @@ def preview(
     _show(found, json)
     if picture is not None:
         _draw(found, picture)
-    refuse_dropped(plan.spec, found.tally)
+    refuse_dropped(found.spec, found.tally)
 
 
 def _show(found: Preview, json: bool) -> None:

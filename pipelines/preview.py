@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from pipelines.plan import Plan
 from pipelines.runs import label_bytes
 from pipelines.sample import Sampler
 from pipelines.tally import Tally, total
+from specs import Spec
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Preview:
 
     Attributes:
         plan: of the build.
+        spec: what is asked of the sample: that of the plan, but that examples which fill no group of a part of the
+            source are dropped, since the whole may have none.
         tally: of the sample: examples read, and dropped by reason, with places.
         splits: by name, in the order of the spec.
         num_pieces: pieces of the source that the sample is of.
@@ -51,6 +55,7 @@ class Preview:
     """
 
     plan: Plan
+    spec: Spec
     tally: Tally
     splits: dict[str, SplitPreview]
     num_pieces: int
@@ -77,14 +82,14 @@ def preview_plan(plan: Plan, max_examples: int) -> Preview:
     """
     sampler = Sampler(plan, max_examples)
     batches = [_slim(plan, check_examples(plan.spec.checks.examples, batch)) for batch in sampler]
-    rule = _rule(plan, batches, sampler)
+    rule, spec = _rule(plan, batches, sampler)
     assigned = [assign_splits(plan.spec.splits, assign_groups(plan.spec.partitioner, rule, batch)) for batch in batches]
     splits = {
         name: _split_preview(plan, [_of_split(batch, index) for batch in assigned])
         for index, name in enumerate(plan.split_names)
     }
     tally = total(batch.tally for batch in assigned)
-    return Preview(plan, tally, splits, len(sampler.readings), sampler.complete)
+    return Preview(plan, spec, tally, splits, len(sampler.readings), sampler.complete)
 
 
 def unseen_share(sizes: np.ndarray) -> float:
@@ -123,15 +128,20 @@ def _slim(plan: Plan, batch: Batch) -> Batch:
     return replace(batch, columns=columns, records=None)
 
 
-def _rule(plan: Plan, batches: Sequence[Batch], sampler: Sampler) -> Rule:
+def _rule(plan: Plan, batches: Sequence[Batch], sampler: Sampler) -> tuple[Rule, Spec]:
+    """The rule, and the spec that allows it."""
     partitioner = plan.spec.partitioner
     if not isinstance(partitioner, CountingPartitioner):
-        return rule_of(partitioner)
+        return rule_of(partitioner), plan.spec
+    counts = count_batches(partitioner, batches)
     try:
-        return rule_of(partitioner, count_batches(partitioner, batches))
+        return rule_of(partitioner, counts), plan.spec
     except SpecError as error:
         if sampler.complete:
             raise
+        with suppress(SpecError):
+            lenient = partitioner.model_copy(update={"missing": "drop"})
+            return rule_of(lenient, counts), plan.spec.model_copy(update={"partitioner": lenient})
         raise SpecError(
             f"{error}. That is of a sample of {sampler.num_examples:,} examples: try a larger --limit"
         ) from error

@@ -119,6 +119,19 @@ def test_a_sample_of_a_source_that_is_sorted_by_label_says_so(command, spec_file
     assert "labels: the source" not in " ".join(command(*arguments)[1].split())
 
 
+def test_the_rest_of_a_sample_is_none_of_the_whole(command, spec_file):
+    settings = ("--set", "partitioner={kind: fixed_sizes, group_examples: 400}", "--set", "label_feature=label")
+    code, out, err = command("preview", str(spec_file), "--limit", "1000", *settings)
+    assert (code, err) == (0, "")
+    assert "2 groups, 800 examples" in out and "dropped (no group): 200 (20.0 %)" in out
+    assert command("preview", str(spec_file), *settings)[0] == 0
+    code, _, err = command("preview", str(spec_file), "--set", "partitioner={kind: fixed_sizes, group_examples: 300}")
+    assert code == 2 and "100 examples remain that fill no group" in err and "--limit" not in err
+    sizes = ("--set", "partitioner={kind: fixed_sizes, sizes: [3000, 1000]}")
+    code, _, err = command("preview", str(spec_file), "--limit", "1000", *sizes)
+    assert code == 2 and "That is of a sample of 1,000 examples: try a larger --limit" in err
+
+
 def test_preview_says_what_was_dropped_and_where(command, spec_file):
     code, out, err = command(
         "preview", str(spec_file), "--set", "checks={examples: {label: {max_value: 3}}}", "--limit", "100"
