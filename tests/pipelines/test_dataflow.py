@@ -350,6 +350,7 @@ class Interrupting(DataflowServer):
 
 @pytest.mark.parametrize("method", ["GET", "POST"], ids=["while it runs", "while it is submitted"])
 def test_an_interrupted_build_cancels_its_job_and_says_so(bucket, caplog, method):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its commands ignore it
     with Interrupting(bucket, ["RUNNING"]) as server:
         server.method, server.interrupted = method, threading.Event()
         with pytest.raises(KeyboardInterrupt):
