@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from groupstream import SpecError
 from groupstream.group_table import LABEL_SCHEMA
 from partitioners import CountingPartitioner, Rule
+from partitioners.keys import key_bytes
 from pipelines.batches import Batch, assign_groups, assign_splits, check_examples
 from pipelines.counting import count_batches, rule_of
 from pipelines.plan import Plan
-from pipelines.runs import label_bytes
 from pipelines.sample import Sampler
 from pipelines.tally import Tally, total
 from specs import Spec
@@ -166,7 +166,7 @@ def _split_preview(plan: Plan, batches: Sequence[Batch]) -> SplitPreview:
 
 def _labels(batches: Sequence[Batch], feature: str) -> Iterator[pa.Array]:
     for batch in batches:
-        yield label_bytes(batch.columns.column(feature))
+        yield key_bytes(batch.columns.column(feature), feature)
 
 
 def _label_table(groups: pa.Table, ids: pa.Array, labels: Sequence[pa.Array]) -> pa.Table:

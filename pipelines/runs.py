@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import IO, NamedTuple
 
@@ -20,6 +21,7 @@ from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import Features
 from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words
 from groupstream.tfrecord import frame_records
+from partitioners.keys import key_bytes
 from pipelines.batches import Batch
 from pipelines.record_buffer import GROUP_BYTES, NAME_COPIES, SHORT_NAME_BYTES, Numbers, RecordBuffer
 from pipelines.run_file import INDEX_SCHEMA, Run, write_index
@@ -87,7 +89,7 @@ class RunWriter:
         runs = list(self._write_runs()) if self._buffer.num_examples else []
         self.clear()
         head = runs[0] if runs else Run(self._shape.splits[0], None, 0, 0, tally)
-        return [_with_tally(head, tally), *runs[1:]]
+        return [replace(head, tally=tally), *runs[1:]]
 
     @property
     def _num_bytes(self) -> int:
@@ -135,7 +137,8 @@ class RunWriter:
     def _label_numbers(self, batch: Batch) -> np.ndarray:
         if self._shape.label_feature is None:
             return np.full(len(batch.rows), -1, np.int32)
-        coded = label_bytes(batch.columns.column(self._shape.label_feature)).dictionary_encode()
+        name = self._shape.label_feature
+        coded = key_bytes(batch.columns.column(name), name).dictionary_encode()
         found = [self._labels.setdefault(label, len(self._labels)) for label in coded.dictionary.to_pylist()]
         return np.array([*found, -1], np.int32)[coded.indices.fill_null(-1).to_numpy()]
 
@@ -169,13 +172,6 @@ class RunWriter:
         return Run(self._shape.splits[split], path, int(lengths.sum()), len(order), Tally(), offset, size)
 
 
-def label_bytes(column: pa.Array) -> pa.Array:
-    """binary[num_examples]: labels as bytes, numbers in decimal."""
-    if pa.types.is_binary(column.type):
-        return column
-    return column.cast(pa.string()).cast(pa.binary())
-
-
 class _Groups(NamedTuple):
     """The groups of a run, in the order of their hashes; `order` says which of the given ones each is."""
 
@@ -192,10 +188,6 @@ def _sorted_groups(group_ids: list[bytes], seed: int) -> _Groups:
 
 def _taken(numbers: Numbers, order: np.ndarray) -> Numbers:
     return Numbers(*(array[order] for array in numbers))
-
-
-def _with_tally(run: Run, tally: Tally) -> Run:
-    return Run(run.split, run.path, run.size_bytes, run.num_examples, tally, run.directory_offset, run.directory_bytes)
 
 
 def _write_records(
