@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import subprocess
 import sys
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from groupstream.commit import claim_version, commit_version
 from groupstream.refs import published_versions
 from groupstream.stores import LocalStore
-from pipelines.partition import partition
-from pipelines.plan import Plan, make_plan
-from pipelines.staging import staging_area
-from pipelines.versions import describe_version
-from specs import Spec
 
 sys.path.insert(0, str(Path(__file__).parent))
-from faulty import Fault, FaultyStaging, with_fault
+from faulty import Fault
 
 pytestmark = pytest.mark.integration
 
@@ -71,55 +66,37 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def plan_for(source: Path, partitioner: dict) -> Plan:
-    fields = {
-        "name": "test",
-        "source": {"kind": "jsonl", "paths": [f"{source}/*.jsonl"]},
-        "partitioner": partitioner,
-        "splits": {"by": "example", "fractions": {"train": 0.8, "test": 0.2}},
-        "publish": {"shard_bytes": 16_000},
-    }
-    plan = make_plan(Spec.model_validate(fields, extra="forbid"))
-    return dataclasses.replace(plan, budget=dataclasses.replace(plan.budget, payload_bytes=1, chunk_bytes=2_000))
+Builder = Callable[[Path, dict, Fault | None], tuple[int, str]]
 
 
-def build(plan: Plan, root: Path, fault: Fault | None) -> None:
-    """Builds and publishes, maybe with a fault; the manifest says all of the bytes of every file."""
-    with staging_area(root) as staging:
-        if fault is not None:
-            plan = with_fault(plan, fault)
-            staging = FaultyStaging(staging.store, staging.scratch, fault)
-        partitioned = partition(plan, staging)
-        store = LocalStore(root)
-        version = describe_version(plan, partitioned, [], "1.0.0", store)
-        claim_version(store, "test/1.0.0", plan.digest, {})
-        commit_version(store, "test/1.0.0", version.manifest, version.files)
+@pytest.fixture(scope="module")
+def build(source: Path) -> Iterator[Builder]:
+    """Builds in a process of its own: how that ended, as `os.waitpid` says it, and its error."""
+    program = [sys.executable, str(Path(__file__).with_name("faulty_builds.py"))]
+    log = source.parent / "faulty_builds.log"
+    with (
+        open(log, "wb") as errors,
+        subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True) as builds,
+    ):
 
+        def order(root: Path, partitioner: dict, fault: Fault | None) -> tuple[int, str]:
+            fields = {"source": str(source), "partitioner": partitioner, "root": str(root)}
+            fields["fault"] = None if fault is None else dataclasses.asdict(fault)
+            builds.stdin.write(json.dumps(fields) + "\n")
+            builds.stdin.flush()
+            answer = builds.stdout.readline()
+            assert answer, log.read_text()
+            return tuple(json.loads(answer))
 
-def in_child(work: Callable[[], None]) -> tuple[int, str]:
-    """Does it in a process of its own, forked before Beam has made threads; how that ended, and its error."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if not pid:
-        status = 0
-        try:
-            work()
-        except BaseException:
-            os.write(write, traceback.format_exc().encode()[-60_000:])
-            status = 1
-        os._exit(status)
-    os.close(write)
-    with os.fdopen(read, "rb") as pipe:
-        said = pipe.read().decode()
-    return os.waitpid(pid, 0)[1], said
+        yield order
+        builds.stdin.close()
 
 
 @pytest.mark.parametrize(("partitioner", "fault"), CASES, ids=_name)
 def test_a_build_that_fails_leaves_nothing_and_the_next_makes_the_same_bytes(
-    source: Path, tmp_path: Path, partitioner: dict, fault: Fault, expected: Callable[[dict], bytes]
+    tmp_path: Path, partitioner: dict, fault: Fault, build: Builder, expected: Callable[[dict], bytes]
 ) -> None:
-    plan = plan_for(source, partitioner)
-    status, said = in_child(lambda: build(plan, tmp_path, fault))
+    status, said = build(tmp_path, partitioner, fault)
     assert status != 0, "the fault was never reached"
     if fault.how == "kill":
         assert os.WIFSIGNALED(status)
@@ -128,21 +105,21 @@ def test_a_build_that_fails_leaves_nothing_and_the_next_makes_the_same_bytes(
     else:
         assert "No space left on device" in said
     assert not published_versions(LocalStore(tmp_path), "test")
-    status, said = in_child(lambda: build(plan, tmp_path, None))
+    status, said = build(tmp_path, partitioner, None)
     assert status == 0, said
     assert (tmp_path / "test" / "1.0.0" / "manifest.json").read_bytes() == expected(partitioner)
     assert not list((tmp_path / ".staging").iterdir())
 
 
 @pytest.fixture(scope="module")
-def expected(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict], bytes]:
+def expected(build: Builder, tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict], bytes]:
     """The manifest of a build that does not fail."""
     made: dict[str, bytes] = {}
 
     def manifest(partitioner: dict) -> bytes:
         if partitioner["kind"] not in made:
             root = tmp_path_factory.mktemp("expected")
-            status, said = in_child(lambda: build(plan_for(source, partitioner), root, None))
+            status, said = build(root, partitioner, None)
             assert status == 0, said
             made[partitioner["kind"]] = (root / "test" / "1.0.0" / "manifest.json").read_bytes()
         return made[partitioner["kind"]]
