@@ -66,28 +66,27 @@ def test_a_version_that_was_built_on_dataflow_is_that_of_this_machine(bucket, wi
     assert {"manifest.json", "train.groups.parquet"} <= published and not any(".staging" in name for name in published)
 
 
+TAKE_INTERRUPTS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its commands ignore it
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 def test_a_command_that_is_ended_cancels_its_job_and_says_so(bucket, process_environment, tmp_path, number, exit_code):
     registry = {"GROUPSTREAM_REGISTRY_URL": f"sqlite:///{tmp_path}/registry.db"}
     environment = process_environment | registry | {"STORAGE_EMULATOR_HOST": bucket.url, "NO_GCE_CHECK": "true"}
     with DataflowServer(bucket, ["RUNNING"]) as server, (tmp_path / "said").open("wb") as said:
         (tmp_path / "spec.yaml").write_text(yaml.safe_dump(fields(runner_at(server), "gs://bucket/datasets")))
-        command = [str(Path(sys.executable).with_name("groupstream")), "build", "spec.yaml"]
-        start = {
-            "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
-        }  # also where it is ignored
-        build = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=said, stderr=said, **start)
+        command = [sys.executable, "-c", TAKE_INTERRUPTS, Path(sys.executable).with_name("groupstream"), "build"]
+        build = subprocess.Popen([*command, "spec.yaml"], cwd=tmp_path, env=environment, stdout=said, stderr=said)
         wait_until(lambda: any("/messages" in request.path for request in server.requests), build)
         build.send_signal(number)
         assert build.wait(60) == exit_code
         assert server.job.is_cancelled
     assert f"warning: cancelled Dataflow job {server.job.id}" in (tmp_path / "said").read_text()
     assert stored(bucket) == []
-
-
-def take_interrupts() -> None:
-    """In a process that is about to start: SIGINT is taken, also where it is ignored here."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_until(is_so: Any, build: subprocess.Popen[bytes]) -> None:
