@@ -12,8 +12,6 @@ import sys
 import traceback
 from pathlib import Path
 
-from faulty import Fault, FaultyStaging, with_fault
-
 from groupstream.commit import claim_version, commit_version
 from groupstream.stores import LocalStore
 from pipelines.partition import partition
@@ -21,6 +19,9 @@ from pipelines.plan import Plan, make_plan
 from pipelines.staging import staging_area
 from pipelines.versions import describe_version
 from specs import Spec
+
+sys.path.insert(0, str(Path(__file__).parent))
+from faulty import Fault, FaultyStaging, with_fault
 
 
 def plan_for(source: str, partitioner: dict) -> Plan:
