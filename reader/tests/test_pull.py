@@ -272,7 +272,7 @@ def test_a_pulled_file_of_another_size_is_named(two_splits: Path, tmp_path: Path
 def test_the_command_says_where_it_is_and_what_to_type_next(cache: Path, shown: Any) -> None:
     first, second = shown("pull", "text").splitlines()
     folder = next(cache.glob("roots/*/text/1.0.0"))
-    assert first == f"text@1.0.0 (train) is in {folder}: 39,716 of 39,716 bytes came now and were checked"
+    assert first == f"text@1.0.0 (train) is in {folder}: 40,072 of 40,072 bytes came now and were checked"
     assert second == f"Look at it with: groupstream head {folder}"
     assert "all was there" in shown("pull", "text")
     assert json.loads(shown("pull", "text", "--json")) == {
@@ -287,7 +287,7 @@ def test_the_command_says_where_it_is_and_what_to_type_next(cache: Path, shown: 
 
 def test_the_command_can_say_what_would_come(cache: Path, shown: Any) -> None:
     said = shown("pull", "text", "--dry-run")
-    assert said.startswith(f"text@1.0.0 (train): 39,716 of 39,716 bytes would come to {cache}/roots/")
+    assert said.startswith(f"text@1.0.0 (train): 40,072 of 40,072 bytes would come to {cache}/roots/")
     assert said.endswith("/text/1.0.0; nothing was written\n")
     assert not cache.exists()
 
