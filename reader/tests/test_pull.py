@@ -279,7 +279,7 @@ def test_the_command_says_where_it_is_and_what_to_type_next(cache: Path, shown: 
         "ref": "text@1.0.0",
         "splits": ["train"],
         "folder": str(folder),
-        "bytes": 39716,
+        "bytes": 40072,
         "downloaded_bytes": 0,
         "dry_run": False,
     }
