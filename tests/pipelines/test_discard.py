@@ -37,7 +37,8 @@ def test_a_hole_takes_no_room_and_the_rest_is_untouched(tmp_path):
     assert not any(found[100_000:900_000])
 
 
-def test_shards_may_be_merged_in_any_order_and_give_back_the_room_of_their_runs(tmp_path, make_batches):
+def test_shards_may_be_merged_in_any_order_and_give_back_the_room_of_their_runs(tmp_path, make_batches, monkeypatch):
+    monkeypatch.setattr("pipelines.run_file.BLOCK_SEGMENTS", 16)  # so that a shard has several blocks of each index
     features = {"text": Feature(dtype="string"), "number": Feature(dtype="int64")}
     budget = MemoryBudget(1, 1 << 20, 1 << 20)
     made = []
