@@ -8,20 +8,22 @@ from flows.result import BuildResult
 from groupstream.manifest import Manifest
 from groupstream.refs import default_root
 from groupstream.stores import open_store
+from pipelines.checks import refuse_failed
 from pipelines.runners import prepare_workers
 from pipelines.staging import staging_for
 from registry import default_registry_url
 from specs import Spec
 from tasks.artifacts import show_version
+from tasks.check import check
 from tasks.claim import claim
 from tasks.describe import describe
+from tasks.draft import draft
 from tasks.find_built import find_built
 from tasks.locate import locate
 from tasks.partition import partition
 from tasks.publish import publish
 from tasks.register import recorded_run, register
 from tasks.reporting import Stages
-from tasks.validate import validate
 
 
 @flow(name="build-dataset", flow_run_name="build {spec.name}", persist_result=False)
@@ -40,11 +42,13 @@ def build_dataset(spec: Spec) -> BuildResult:
                 return _result(found.manifest, found.location, stages, built=False)
             with stages("Partition"):
                 partitioned = partition(plan, staging)
-            with stages("Check groups"):
-                checks = validate(plan, partitioned)
+            with stages("Check"):
+                drafted = draft(plan, partitioned, store)
+                checked = check(plan, drafted, store)
+                refuse_failed(checked.results)
             with stages("Draw the card"):
                 number = claim(plan, store, run.claim())
-                version = describe(plan, partitioned, checks, number, store)
+                version = describe(drafted, checked, number)
             folder = f"{spec.name}/{number}"
             location = f"{store.root}/{folder}"
             run.reserved(version.manifest, location)

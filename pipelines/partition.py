@@ -15,7 +15,6 @@ from groupstream.binary import integers
 from groupstream.group_table import LABEL_SCHEMA, ROW_GROUP_ROWS, write_group_table
 from groupstream.manifest import Counts
 from partitioners import CountingPartitioner
-from partitioners.splits import SplitByGroup
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
 from pipelines.refusals import refuse_dropped
@@ -47,12 +46,14 @@ class Partitioned:
 
     Attributes:
         features: of the plan; those that some example lacks are optional.
+        tally: where each example went, with places.
     """
 
     staging: StagingArea
     splits: dict[str, PartitionedSplit]
     counts: Counts
     features: dict[str, Feature]
+    tally: Tally
 
 
 def partition(plan: Plan, staging: StagingArea) -> Partitioned:
@@ -80,28 +81,14 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
         for name, feature in plan.features.items()
     }
     splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
-    return Partitioned(staging, splits, counts, features)
+    return Partitioned(staging, splits, counts, features, tally)
 
 
 def _least_bytes(plan: Plan) -> int:
     """What the shards take at least: all of the source, where no feature and no example of it may be left out."""
     chooses = getattr(plan.spec.source, "features", None) is not None
-    drops = plan.spec.partitioner.missing == "drop" or plan.spec.checks.max_rejected > 0
+    drops = plan.spec.partitioner.missing == "drop" or plan.spec.checks.num_tolerated(1 << 62) > 0
     return 0 if chooses or drops else int(plan.source.get("num_bytes", 0))
-
-
-def sizes_of_groups(plan: Plan, partitioned: Partitioned) -> pa.Table:
-    """group_id, group_hash and num_examples of every group; one whose examples are in several splits is one row.
-
-    Split by group, a group is in one split only; were it in two, it would be there twice.
-    """
-    columns = ["group_id", "group_hash", "num_examples"]
-    tables = [pq.read_table(split.group_table, columns=columns) for split in partitioned.splits.values()]
-    together = pa.concat_tables(tables)
-    if plan.spec.splits is None or isinstance(plan.spec.splits, SplitByGroup):
-        return together
-    summed = together.group_by(columns[:2], use_threads=False).aggregate([("num_examples", "sum")])
-    return summed.rename_columns(columns)
 
 
 def _joined(plan: Plan, staging: StagingArea, split: str, shards: list[MergedShard]) -> PartitionedSplit:

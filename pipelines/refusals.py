@@ -21,11 +21,12 @@ def refuse_dropped(spec: Spec, tally: Tally) -> None:
             f"({_places(tally, NO_GROUP, count)}). Set partitioner.missing to drop (they are counted) or to group"
         )
     broken = {reason: n for reason, n in tally.dropped.items() if reason.startswith(CHECK_PREFIX)}
-    if (count := sum(broken.values())) > checks.max_rejected:
+    tolerated = checks.num_tolerated(tally.examples_in)
+    if (count := sum(broken.values())) > tolerated:
         found = "; ".join(f"{reason}: {n:,} ({_places(tally, reason, n)})" for reason, n in sorted(broken.items()))
         raise CheckError(
             f"{count:,} of {tally.examples_in:,} examples break a check, "
-            f"checks.max_rejected is {checks.max_rejected:,}: {found}. "
+            f"checks.max_rejected is {tolerated:,}: {found}. "
             "Mend the source, or raise checks.max_rejected (they are left out and counted)"
         )
 

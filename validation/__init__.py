@@ -1,5 +1,8 @@
-"""Checks of examples (pandera) and of groups (Great Expectations), built from the spec."""
+"""Checks of examples (pandera), of groups (Great Expectations), and of a version against an earlier one."""
 
-from validation.model import Checks, ExampleCheck, GroupChecks
+from validation.drift_checks import DriftChecks
+from validation.example_check import ExampleCheck, ImageRules, TextRules
+from validation.group_checks import GroupChecks, PercentileCheck
+from validation.model import Checks
 
-__all__ = ["Checks", "ExampleCheck", "GroupChecks"]
+__all__ = ["Checks", "DriftChecks", "ExampleCheck", "GroupChecks", "ImageRules", "PercentileCheck", "TextRules"]

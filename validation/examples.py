@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from groupstream import SpecError
 from groupstream.features import Feature, Features
-from validation.model import ExampleCheck
+from validation.example_check import ExampleCheck
 
 
 def refuse_impossible_checks(checks: Mapping[str, ExampleCheck], features: Features) -> None:

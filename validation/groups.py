@@ -5,26 +5,49 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from groupstream.dataset import Dataset
 from groupstream.manifest import CheckResult
-from validation.model import GroupChecks
+from validation.group_checks import GroupChecks
 
 _MAX_OFFENDERS = 5
 
 
-def check_groups(checks: GroupChecks, table: pa.Table) -> list[CheckResult]:
-    """Runs all group checks.
+@dataclass(frozen=True)
+class GroupOutcome:
+    """What the checks of groups found.
+
+    Attributes:
+        data_docs: a page of Great Expectations, in UTF-8; the same bytes for the same groups and checks.
+    """
+
+    results: list[CheckResult]
+    data_docs: bytes
+
+
+def check_groups(checks: GroupChecks, dataset: Dataset, *, exclusive: bool) -> GroupOutcome:
+    """Runs all group checks, on the groups of all splits together.
 
     Args:
-        table: the group table, of all splits together.
+        exclusive: whether a group may be in one split only.
 
     Returns:
         One result a check, passed or not; offenders are the largest or smallest groups.
     """
+    columns = ["group_id", "group_hash", "num_examples"]
+    together = pa.concat_tables([split.group_table(columns) for split in dataset.values()])
+    if not exclusive:
+        summed = together.group_by(columns[:2], use_threads=False).aggregate([("num_examples", "sum")])
+        together = summed.rename_columns(columns)
+    return GroupOutcome(_check_table(checks, together), b"")
+
+
+def _check_table(checks: GroupChecks, table: pa.Table) -> list[CheckResult]:
     import pandas as pd
 
     sizes = table["num_examples"].to_numpy()

@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
-def _refuse_empty_range(what: str, least: float | None, greatest: float | None) -> None:
-    if least is not None and greatest is not None and least > greatest:
-        raise ValueError(f"min_{what} {least} is above max_{what} {greatest}, so nothing could pass")
-
-
-class ExampleCheck(BaseModel):
-    """What must hold for one feature of every example."""
-
-    model_config = ConfigDict(frozen=True)
-
-    nullable: bool = Field(False, description="Whether it may be missing.")
-    min_length: int | None = Field(None, ge=0, description="Fewest characters, or items of a list.")
-    max_length: int | None = Field(None, ge=0, description="Most characters, or items of a list.")
-    min_value: float | None = Field(None, allow_inf_nan=False, description="Least value of a number.")
-    max_value: float | None = Field(None, allow_inf_nan=False, description="Greatest value of a number.")
-    allowed: tuple[str | int, ...] | None = Field(None, min_length=1, description="The only values allowed.")
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> ExampleCheck:
-        _refuse_empty_range("length", self.min_length, self.max_length)
-        _refuse_empty_range("value", self.min_value, self.max_value)
-        return self
-
-
-class GroupChecks(BaseModel):
-    """What must hold for the groups."""
-
-    model_config = ConfigDict(frozen=True)
-
-    min_groups: int = Field(1, ge=0, description="Fewest groups the dataset may have.")
-    max_groups: int | None = Field(None, ge=1, description="Most groups the dataset may have.")
-    min_examples: int = Field(1, ge=1, description="Fewest examples a group may have.")
-    max_examples: int | None = Field(None, ge=1, description="Most examples a group may have.")
-    max_share_of_largest: float | None = Field(
-        None, gt=0, le=1, description="Greatest share of all examples that one group may have; 1 allows everything."
-    )
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> GroupChecks:
-        _refuse_empty_range("groups", self.min_groups, self.max_groups)
-        _refuse_empty_range("examples", self.min_examples, self.max_examples)
-        return self
+from validation.drift_checks import DriftChecks
+from validation.example_check import ExampleCheck
+from validation.group_checks import GroupChecks
 
 
 class Checks(BaseModel):
@@ -55,9 +17,30 @@ class Checks(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     examples: dict[str, ExampleCheck] = Field({}, description="By feature: what must hold for it in every example.")
-    max_rejected: int = Field(
-        0,
+    max_rejected: int | None = Field(
+        None,
         ge=0,
-        description="How many examples may break that. They are left out and counted; one more fails the build.",
+        description="How many examples may break that. They are left out, counted and kept in quarantine; one more "
+        "fails the build. Default: none.",
+    )
+    max_rejected_share: float | None = Field(
+        None, ge=0, le=1, description="The same as a share of all examples, 0 to 1, instead of a count."
     )
     groups: GroupChecks = Field(GroupChecks(), description="What must hold for the groups.")
+    drift: DriftChecks | None = Field(None, description="How far it may be from an earlier version.")
+
+    @model_validator(mode="after")
+    def _one_tolerance(self) -> Checks:
+        if self.max_rejected is not None and self.max_rejected_share is not None:
+            raise ValueError("it has max_rejected and max_rejected_share; leave one of them out")
+        return self
+
+    def num_tolerated(self, num_examples: int) -> int:
+        """How many of so many examples may break a check.
+
+        >>> Checks().num_tolerated(1000), Checks(max_rejected_share=0.01).num_tolerated(1050)
+        (0, 10)
+        """
+        if self.max_rejected_share is not None:
+            return math.floor(self.max_rejected_share * num_examples)
+        return self.max_rejected or 0

@@ -6,7 +6,8 @@
     train.groups.parquet              one row per group
     train.labels.parquet              one row per label of a group, where the examples have a label
     features.json, dataset_info.json  so that the folder is also an ordinary TFDS dataset
-    report/                           the dataset card
+    README.md, croissant.json         the dataset card for the Hugging Face Hub, and Croissant metadata
+    report/                           the dataset card for people, the results of the checks
     manifest.json                     last: this is the commit
 """
 
@@ -19,7 +20,16 @@ from groupstream.errors import UsageError
 MANIFEST = "manifest.json"
 CLAIM = "claim.json"
 CARD = "report/card.html"
-STAGING = ".staging"  # under the root: what builds in progress write
+CHECKS = "report/checks.json"
+DATA_DOCS = "report/data_docs.html"  # of Great Expectations
+README = "README.md"
+CROISSANT = "croissant.json"
+
+# Under the root, beside the datasets:
+STAGING = ".staging"  # what builds in progress write
+REPORTS = ".reports"  # <dataset>/<run>/: what a run leaves beside its version, or instead of one
+QUARANTINE = "quarantine.parquet"  # in it: examples that broke a check
+CATALOG = "catalog.html"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")

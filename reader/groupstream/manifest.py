@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -85,16 +85,27 @@ class SplitInfo(_Part):
 
 
 class Counts(_Part):
-    """Where every example went: `examples_in == examples_out + sum(dropped.values())`."""
+    """Where every example went: `examples_in == examples_out + sum(dropped.values())`.
+
+    Attributes:
+        dropped: examples left out, by reason.
+        regrouped: groups that are not as the partitioner made them, by what was done: dropped, merged, capped, split.
+    """
 
     examples_in: int
     examples_out: int
     dropped: dict[str, int] = {}
+    regrouped: dict[str, int] = {}
 
 
 class CheckResult(_Part):
-    """One check: what was asked, what was found, and up to five offenders."""
+    """One check: what was asked, what was found, and up to five offenders.
 
+    Attributes:
+        kind: of what: examples, groups, drift from an earlier version, or the files themselves.
+    """
+
+    kind: Literal["examples", "groups", "drift", "files"] = "groups"
     name: str
     limit: str
     observed: str

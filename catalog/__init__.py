@@ -1,0 +1,1 @@
+"""The catalog: one page over all versions of a store."""
