@@ -18,13 +18,7 @@ from groupstream.commands.printing import visible
 from groupstream.errors import GroupstreamError
 
 PROGRAM = "groupstream"  # also where it runs as a module, so that completion is for the name that people type
-PLATFORM_COMMANDS = (
-    "build",
-    "card",
-    "catalog",
-    "plan",
-    "preview",
-)  # named here only to say what to install where they are missing
+PLATFORM_COMMANDS = ("build", "card", "catalog", "plan", "preview")  # named to say what to install for them
 
 
 def make_app() -> typer.Typer:
