@@ -107,6 +107,8 @@ class Run(Base):
     prefect_flow_run_id: Mapped[str | None] = mapped_column(String(64))
     stage_seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     error: Mapped[str | None] = mapped_column(Text)
+    checks: Mapped[list[dict[str, Any]] | None]
+    report: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
     ended_at: Mapped[datetime | None]
 

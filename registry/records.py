@@ -57,6 +57,8 @@ class RunRecord:
         version: what it published or found unchanged.
         stage_seconds: how long each stage took.
         error: of a failed run, at most 10,000 characters.
+        checks: what its checks found, as in a manifest; None where it did not come so far.
+        report: where it left its report and its quarantine, if it left any.
     """
 
     id: str
@@ -67,6 +69,8 @@ class RunRecord:
     prefect_flow_run_id: str | None
     stage_seconds: dict[str, float]
     error: str | None
+    checks: list[dict[str, Any]] | None
+    report: str | None
     started_at: datetime
     ended_at: datetime | None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal
@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from groupstream.layout import version_key
-from groupstream.manifest import Manifest
+from groupstream.manifest import CheckResult, Manifest
 from registry.columns import storable
 from registry.database import open_engine
 from registry.errors import RegistryError, one_line_errors, shown_url
@@ -52,6 +52,21 @@ class Registry:
             run = run_row(session, run_id, dataset, digest)
             run.prefect_flow_run_id = prefect_flow_run_id
             run.state, run.version, run.error, run.ended_at = RunState.RUNNING, None, None, None
+            run.checks, run.report = None, None
+
+    def record_checks(self, run_id: str, results: Sequence[CheckResult], report: str | None) -> None:
+        """Records what the checks of a run found.
+
+        Args:
+            report: where its report or its quarantine is, if it left any.
+
+        Raises:
+            RegistryError: no such run was started.
+        """
+        with self._transaction() as session:
+            run = self._started_run(session, run_id)
+            run.checks = [storable(result.model_dump(mode="json")) for result in results]
+            run.report = None if report is None else storable(report)
 
     def finish_run(
         self,
@@ -71,9 +86,7 @@ class Registry:
             RegistryError: no such run was started.
         """
         with self._transaction() as session:
-            run = session.get(Run, run_id, with_for_update={"of": Run})
-            if run is None:
-                raise RegistryError(f"run {run_id!r} is not in registry {self.url}; record it first with start_run")
+            run = self._started_run(session, run_id)
             run.state, run.version, run.ended_at = RunState(state), version, utc_now()
             run.stage_seconds = storable(stage_seconds or {})
             run.error = None if error is None else storable(error)[:MAX_ERROR_CHARACTERS]
@@ -128,6 +141,12 @@ class Registry:
     def _transaction(self) -> Iterator[Session]:
         with one_line_errors(self._engine.url), Session(self._engine) as session, session.begin():
             yield session
+
+    def _started_run(self, session: Session, run_id: str) -> Run:
+        run = session.get(Run, run_id, with_for_update={"of": Run})
+        if run is None:
+            raise RegistryError(f"run {run_id!r} is not in registry {self.url}; record it first with start_run")
+        return run
 
     def _refuse_other_build(self, row: Version, manifest: Manifest) -> None:
         if row.state is VersionState.PUBLISHED and row.digest != manifest.digest:

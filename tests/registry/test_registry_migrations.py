@@ -36,6 +36,19 @@ def test_migrations_go_down_and_up_again(engine: Engine):
     assert set(inspect(engine).get_table_names()) == {*TABLES, REVISION_TABLE}
 
 
+def test_a_database_of_the_first_release_keeps_its_runs(engine: Engine, url: str):
+    registry = Registry(url)
+    registry.start_run("r1", "fedwiki", "d1")
+    registry.finish_run("r1", "failed", error="boom")
+    with migrating(engine) as connection:
+        command.downgrade(migration_config(connection), "0001")
+    assert {c["name"] for c in inspect(engine).get_columns("runs")}.isdisjoint({"checks", "report"})
+    migrate(engine)
+    (run,) = registry.runs()
+    assert (run.id, run.state, run.error, run.checks, run.report) == ("r1", "failed", "boom", None, None)
+    registry.close()
+
+
 def test_migrations_make_the_tables_of_the_models(engine: Engine):
     options = {"version_table": REVISION_TABLE, "compare_type": True, "compare_server_default": True}
     with engine.connect() as connection:
@@ -74,7 +87,7 @@ def test_open_again_keeps_what_is_recorded(registry: Registry, url: str, make_ma
 def test_database_of_newer_code_is_refused(engine: Engine, url: str):
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(RegistryError, match=r"is at revision 9999, and this code knows up to 0001: .*Run the newer"):
+    with pytest.raises(RegistryError, match=r"is at revision 9999, and this code knows up to 0002: .*Run the newer"):
         Registry(url)
 
 
@@ -88,7 +101,9 @@ def test_failed_migration_leaves_nothing(engine: Engine):
 def test_table_that_others_refer_to_can_be_rebuilt_in_a_migration(engine: Engine):
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO datasets VALUES (1, 'a', '2024-01-01 00:00:00.000000')"))
-        connection.execute(text("INSERT INTO runs VALUES ('r', 1, 'd', 'failed', '', '', '{}', '', '', NULL)"))
+        connection.execute(
+            text("INSERT INTO runs VALUES ('r', 1, 'd', 'failed', '', '', '{}', '', '', NULL, NULL, NULL)")
+        )
     with migrating(engine) as connection:
         connection.execute(text("DROP TABLE datasets"))
         Base.metadata.tables["datasets"].create(connection)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from groupstream.manifest import Manifest
+from groupstream.manifest import CheckResult, Manifest
 from registry import Registry, RegistryError
 
 
@@ -40,6 +40,21 @@ def test_run_tried_again_is_running_since_its_first_start(registry: Registry):
 def test_run_that_was_not_started_cannot_finish(registry: Registry):
     with pytest.raises(RegistryError, match=r"run 'r9' is not in registry .*start_run"):
         registry.finish_run("r9", "failed")
+
+
+def test_checks_of_a_run_are_kept_with_its_report_until_it_is_tried_again(registry: Registry):
+    registry.start_run("r1", "fedwiki", "d1")
+    result = CheckResult(kind="groups", name="a", limit="1", observed="2", passed=False, offenders=("x\x00",))
+    registry.record_checks("r1", [result], "/data/.reports/fedwiki/r1")
+    registry.finish_run("r1", "failed", error="boom")
+    (run,) = registry.runs()
+    assert run.checks == [{**result.model_dump(mode="json"), "offenders": ["x\\x00"]}]
+    assert run.report == "/data/.reports/fedwiki/r1"
+    registry.start_run("r1", "fedwiki", "d1")
+    (again,) = registry.runs()
+    assert (again.checks, again.report) == (None, None)
+    with pytest.raises(RegistryError, match="run 'r9' is not in registry"):
+        registry.record_checks("r9", [], None)
 
 
 def test_error_is_stored_up_to_its_limit_and_without_what_no_database_takes(registry: Registry):
