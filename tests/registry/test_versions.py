@@ -22,7 +22,7 @@ def test_reserved_version_is_pending_with_the_figures_of_all_splits(registry: Re
     assert (record.num_groups, record.num_examples, record.num_words, record.num_shards) == (8, 16, 14, 3)
     assert record.num_bytes == 6 << 40
     assert record.statistics["test"] == manifest.splits["test"].statistics.model_dump(mode="json")
-    assert record.counts == {"examples_in": 20, "examples_out": 16, "dropped": {"empty": 4}}
+    assert record.counts == {"examples_in": 20, "examples_out": 16, "dropped": {"empty": 4}, "regrouped": {}}
     assert (record.spec, record.source, record.code) == (manifest.spec, manifest.source, manifest.code)
     assert abs(datetime.now(UTC) - record.created_at) < timedelta(minutes=1)
 
