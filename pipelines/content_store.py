@@ -73,6 +73,10 @@ class ContentStore:
         """Refused."""
         raise self._refusal()
 
+    def replace(self, path: str, content: bytes) -> None:
+        """Refused."""
+        raise self._refusal()
+
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """Refused."""
         raise self._refusal()

@@ -149,6 +149,10 @@ class CachedStore:
         """See `Store.put_if_absent`. Writes to the remote store."""
         return self._remote.put_if_absent(path, source)
 
+    def replace(self, path: str, content: bytes) -> None:
+        """See `Store.replace`. Writes to the remote store."""
+        self._remote.replace(path, content)
+
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. In the remote store."""
         return self._remote.copy_if_absent(source_path, path)

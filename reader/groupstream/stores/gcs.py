@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from groupstream.stores.address import parse_address
+from groupstream.stores.content_type import content_type
 from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, is_visible
@@ -108,7 +109,7 @@ class GcsStore:
 
         An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
         """
-        options = {"content_type": "application/octet-stream", "if_generation_match": 0, "checksum": "crc32c"}
+        options = {"content_type": content_type(path), "if_generation_match": 0, "checksum": "crc32c"}
         try:
             blob = self._blob(path)
             blob.chunk_size = _BLOCK_BYTES
@@ -121,6 +122,15 @@ class GcsStore:
                 return False
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
         return True
+
+    def replace(self, path: str, content: bytes) -> None:
+        """See `Store.replace`. Browsers ask each time; without that, Google lets them keep a public object an hour."""
+        try:
+            blob = self._blob(path)
+            blob.cache_control = "no-cache"
+            blob.upload_from_string(content, content_type=content_type(path), checksum="crc32c", **self._patience())
+        except _failures() as error:
+            raise self._explain(error).on_writing(f"{self.root}/{path}") from error
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Large objects take several requests.

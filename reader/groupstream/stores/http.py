@@ -85,10 +85,11 @@ class HttpStore:
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """Refused: a web server is only read."""
-        raise PublishError(
-            f"cannot write {self._where(path)}: a web server is only read. Publish to a folder, gs:// or s3://, "
-            "and open a version there by its full address"
-        )
+        raise self._not_written(path)
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Refused: a web server is only read."""
+        raise self._not_written(path)
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """Refused: a web server is only read."""
@@ -97,6 +98,12 @@ class HttpStore:
     def delete(self, path: str) -> None:
         """Refused: a web server is only read."""
         raise self._only_read(path)
+
+    def _not_written(self, path: str) -> PublishError:
+        return PublishError(
+            f"cannot write {self._where(path)}: a web server is only read. Publish to a folder, gs:// or s3://, "
+            "and open a version there by its full address"
+        )
 
     def _only_read(self, path: str) -> UsageError:
         return UsageError(

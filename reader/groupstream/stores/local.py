@@ -72,13 +72,20 @@ class LocalStore:
 
     def put_if_absent(self, path: str, source: bytes | Path) -> bool:
         """See `Store.put_if_absent`. A source file on the same disk is linked, not copied."""
-        try:
+        with self._explaining_write(path):
             return self._put(self._root / path, source)
-        except OSError as error:
-            raise PublishError(
-                f"cannot write {self._root / path}: {error.strerror}. "
-                "Make room or allow writing there, or choose another folder with publish.root"
-            ) from error
+
+    def replace(self, path: str, content: bytes) -> None:
+        """See `Store.replace`."""
+        with self._explaining_write(path):
+            target = self._root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            whole = self._whole_file(content)
+            try:
+                whole.replace(target)
+            finally:
+                whole.unlink(missing_ok=True)
+            sync_folder(target.parent)
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Both names lead to the same bytes, which are not written again."""
@@ -106,6 +113,16 @@ class LocalStore:
         except OSError as error:
             raise StoreError(
                 f"cannot read {self._root / path}: {error.strerror}. Allow reading there, or choose another root"
+            ) from error
+
+    @contextlib.contextmanager
+    def _explaining_write(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise PublishError(
+                f"cannot write {self._root / path}: {error.strerror}. "
+                "Make room or allow writing there, or choose another folder with publish.root"
             ) from error
 
     def _put(self, target: Path, source: bytes | Path) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from groupstream.stores.address import parse_address
 from groupstream.stores.body import byte_range, read_whole
+from groupstream.stores.content_type import content_type
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, is_visible
@@ -118,6 +119,16 @@ class S3Store:
         """
         return self._write(path, lambda: self._put(path, source))
 
+    def replace(self, path: str, content: bytes) -> None:
+        """See `Store.replace`. Browsers ask each time whether they have the newest."""
+        client = self._client()
+        try:
+            client.put_object(
+                **self._place(path), Body=content, ContentType=content_type(path), CacheControl="no-cache"
+            )
+        except _failures() as error:
+            raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Five requests, and one more for each GiB after the first.
 
@@ -162,7 +173,7 @@ class S3Store:
             self._put_parts(place, source, size)
         else:
             content = source if isinstance(source, bytes) else source.read_bytes()
-            self._client().put_object(**place, Body=content, IfNoneMatch="*")
+            self._client().put_object(**place, Body=content, ContentType=content_type(path), IfNoneMatch="*")
         return True
 
     def _put_parts(self, place: dict[str, str], source: Path, size: int) -> None:

@@ -27,7 +27,7 @@ def is_visible(path: str) -> bool:
 
 
 class Store(Protocol):
-    """A flat space of immutable objects. Each method costs one request, unless it says otherwise.
+    """A flat space of objects, immutable but for what `replace` writes. A method costs one request, or says otherwise.
 
     Threads share a store. It can be pickled, and used in a process that was forked from one that used it. Requests
     that fail for a passing reason are repeated inside.
@@ -89,6 +89,16 @@ class Store(Protocol):
 
         Returns:
             False where an object of that path exists already; it is left as it is.
+
+        Raises:
+            PublishError: the store refuses the write.
+        """
+        ...
+
+    def replace(self, path: str, content: bytes) -> None:
+        """Writes an object whole, whether or not one is there; who reads meanwhile gets the old content or the new.
+
+        Only for what no version rests on, such as the catalog. Of two that write at once, the last one wins.
 
         Raises:
             PublishError: the store refuses the write.

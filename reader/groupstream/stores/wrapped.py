@@ -52,6 +52,10 @@ class WrappedStore:
         """See `Store.put_if_absent`."""
         return self._store.put_if_absent(path, source)
 
+    def replace(self, path: str, content: bytes) -> None:
+        """See `Store.replace`."""
+        self._store.replace(path, content)
+
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`."""
         return self._store.copy_if_absent(source_path, path)

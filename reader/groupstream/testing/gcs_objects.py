@@ -32,6 +32,7 @@ class StoredObject:
     content: bytes = field(repr=False)
     generation: int
     content_type: str = "application/octet-stream"
+    cache_control: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property
@@ -55,6 +56,7 @@ class StoredObject:
             "metageneration": "1",
             "size": str(len(self.content)),
             "contentType": self.content_type,
+            "cacheControl": self.cache_control,
             "crc32c": self.crc32c,
             "md5Hash": self.md5,
             "etag": f"etag-{self.generation}",

@@ -198,7 +198,7 @@ def _described(call: Call, kind: str) -> dict[str, Any]:
 
 
 def _options(described: dict[str, Any]) -> dict[str, Any]:
-    names = {"contentType": "content_type", "metadata": "metadata"}
+    names = {"contentType": "content_type", "cacheControl": "cache_control", "metadata": "metadata"}
     return {ours: described[theirs] for theirs, ours in names.items() if described.get(theirs)}
 
 
@@ -212,10 +212,11 @@ def _parts(call: Call) -> tuple[dict[str, Any], bytes]:
     newline = b"\r\n" if call.body[start:].startswith(b"\r\n") else b"\n"
     middle = call.body.index(newline + mark, start)
     end = call.body.rindex(newline + mark)
-    described, content = (
-        part.split(2 * newline, 1)[1] for part in (call.body[start:middle], call.body[middle + len(newline) : end])
+    (_, described), (header, content) = (
+        part.split(2 * newline, 1) for part in (call.body[start:middle], call.body[middle + len(newline) : end])
     )
-    return json.loads(described), content
+    stated = re.search(rb"^content-type: *([^\r\n]+)", header, re.IGNORECASE | re.MULTILINE)
+    return {"contentType": stated and stated[1].decode(), **json.loads(described)}, content
 
 
 def _content_range(call: Call) -> tuple[int | None, int | None]:
