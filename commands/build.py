@@ -38,11 +38,12 @@ def build(
     loaded = load_spec(spec, [*(setting or []), *([f"publish.root={root}"] if root else [])])
     console = Console(stderr=True)
     with console.status("Starting"):
+        from commands.failed_checks import showing_failed_checks
         from commands.log_lines import log_lines
         from commands.terminal import TerminalReporter, show_result
         from flows.build_dataset import build_dataset
         from tasks.reporting import reporter
-    with TerminalReporter(console) as shown, log_lines(console):
+    with showing_failed_checks(console, json), TerminalReporter(console) as shown, log_lines(console):
         reporter.set(shown)
         result = build_dataset(loaded)
     if json:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cards import format_bytes
 from flows.result import BuildResult
+from groupstream.commands.check_table import summary
 from groupstream.manifest import SplitInfo
 from groupstream.refs import DEFAULT_ROOT
 from groupstream.stores import is_url
@@ -60,6 +61,7 @@ def show_result(console: Console, result: BuildResult) -> None:
     console.print(Text(f"{manifest.ref} {outcome}", "bold"))
     splits = list(manifest.splits.items())
     console.print(_one_split(result, *splits[0]) if len(splits) == 1 else _several_splits(result))
+    console.print(Text(f"{'checks':<13}  {summary(manifest.checks)}"))
     stages = Table.grid(padding=(0, 2))
     for name, seconds in result.stage_seconds.items():
         stages.add_row(f"{name.lower():<13}", f"{seconds:.1f} s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from groupstream.manifest import Manifest
+from groupstream.manifest import CheckResult, Manifest
 from pipelines.plan import Plan
 from registry import Registry, RegistryError
 from tasks.reporting import Stages
@@ -35,6 +35,10 @@ class RecordedRun:
         """The version was there already; if its record is not, it is made now."""
         self._registry.record_published(manifest, location, datetime.now(UTC))
         self._registry.finish_run(self.id, "unchanged", manifest.version, self._stages.seconds)
+
+    def checked(self, results: Sequence[CheckResult], report: str | None) -> None:
+        """The checks have been run, and may have failed."""
+        self._registry.record_checks(self.id, results, report)
 
     def reserved(self, manifest: Manifest, location: str) -> None:
         """The version is about to be written."""

@@ -17,6 +17,10 @@
 Each message gives the value, the limit and the way out, in one line.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class GroupstreamError(Exception):
     """Base of all errors here. `exit_code` is what the command line ends with."""
@@ -61,7 +65,20 @@ class WorkerError(GroupstreamError):
 
 
 class CheckError(GroupstreamError):
-    """A check of the spec failed; nothing is published."""
+    """A check of the spec failed; nothing is published.
+
+    Attributes:
+        results: of all checks, as `manifest.CheckResult`s, where they were run.
+        report: the folder of the report, if there is one.
+    """
+
+    def __init__(self, message: str, results: tuple[Any, ...] = (), report: str | None = None) -> None:
+        super().__init__(message, results, report)
+        self.results = results
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class PublishError(GroupstreamError):
