@@ -9,9 +9,10 @@ import numpy as np
 from markupsafe import Markup
 
 from cards.ink import STAND_INS, Inks, drawing, inline_svg, shades
-from cards.labels import Floats, Ints, LabelMatrix
+from cards.labels import LabelMatrix
 from cards.plots import tick_label
 from cards.text import format_count, format_number_of, visible_line
+from groupstream.label_skew import Floats, Ints
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

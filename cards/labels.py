@@ -1,4 +1,4 @@
-"""Labels in groups: how many examples of a group have which label, and how far that is from all examples.
+"""Labels in groups: how many examples of a group have which label.
 
 They come from a label table, as `groupstream.group_table.LABEL_SCHEMA` says: one row for each label of each group.
 """
@@ -8,16 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from groupstream.label_skew import Floats, Ints, coded_labels
 
 MAX_LABELS = 100  # rows of a matrix; the rarer labels share its last row
 OTHER_LABELS = b"(others)"
-_MARKS = (0.1, 0.5, 0.9)
 _BY_CHANCE = 1.5
 
 
@@ -78,26 +74,6 @@ class LabelMatrix:
         return LabelMatrix(self.labels, self.counts[:, order], self.overall, words)
 
 
-@dataclass(frozen=True)
-class LabelSkew:
-    """How unlike the groups are in their labels. Each percentile is over groups, at 10, 50 and 90 %.
-
-    Attributes:
-        num_labels: distinct labels.
-        num_groups: groups that have examples with a label.
-        labels_a_group: mean number of distinct labels in a group.
-        top_share: percentiles of the share that the most common label has in a group; 1.0 where it has one label.
-        distance: percentiles of the total variation distance between the labels of a group and of all examples:
-            0.0 where they are alike, towards 1.0 where they have little in common.
-    """
-
-    num_labels: int
-    num_groups: int
-    labels_a_group: float
-    top_share: tuple[float, ...]
-    distance: tuple[float, ...]
-
-
 def label_matrix(table: pa.Table, groups: Ints) -> LabelMatrix:
     """How many examples of some groups have which label. A few passes over the table.
 
@@ -105,7 +81,7 @@ def label_matrix(table: pa.Table, groups: Ints) -> LabelMatrix:
         table: as `LABEL_SCHEMA`, sorted by `group_row`.
         groups: int64[num_groups], which rows of the group table to show, in their order.
     """
-    names, codes = _coded(table["label"])
+    names, codes = coded_labels(table["label"])
     counts = table["num_examples"].to_numpy()
     kept, rows = _chosen_labels(names, np.bincount(codes, counts, len(names)).astype(np.int64))
     codes, num_labels = rows[codes], len(kept)
@@ -119,55 +95,12 @@ def label_matrix(table: pa.Table, groups: Ints) -> LabelMatrix:
     return LabelMatrix(kept, matrix.reshape(num_labels, len(groups)), overall)
 
 
-def label_skew(table: pa.Table) -> LabelSkew:
-    """How unlike the groups are in their labels. A few passes over the table.
-
-    Args:
-        table: as `LABEL_SCHEMA`, sorted by `group_row`; at least one row.
-    """
-    names, codes = _coded(table["label"])
-    counts = table["num_examples"].to_numpy()
-    group_rows = table["group_row"].to_numpy()
-    first = np.flatnonzero(np.concatenate([[True], group_rows[1:] != group_rows[:-1]]))
-    sizes = np.add.reduceat(counts, first)
-    shares = counts / np.repeat(sizes, np.diff(np.append(first, len(counts))))
-    overall = (np.bincount(codes, counts, len(names)) / counts.sum())[codes]
-    # Half the sum of |p - q|; the labels that a group lacks add their q.
-    distance = (np.add.reduceat(np.abs(shares - overall) - overall, first) + 1) / 2
-    return LabelSkew(
-        num_labels=len(names),
-        num_groups=len(first),
-        labels_a_group=len(counts) / len(first),
-        top_share=_percentiles(np.maximum.reduceat(shares, first)),
-        distance=_percentiles(np.clip(distance, 0, 1)),
-    )
-
-
 def choose_groups(sizes: Ints, most: int = 100) -> Ints:
     """int64[at most `most`]: groups to show, the largest first; where there are too many, evenly over their sizes."""
     order = np.argsort(-sizes, kind="stable")
     if len(order) <= most:
         return order
     return order[np.linspace(0, len(order) - 1, most).round().astype(np.int64)]
-
-
-def _coded(labels: pa.ChunkedArray) -> tuple[list[bytes], Ints]:
-    """The distinct labels in their order, and for each row which it is."""
-    coded = labels.combine_chunks().dictionary_encode()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.combine_chunks()
-    names = coded.dictionary.to_pylist()
-    order = sorted(range(len(names)), key=lambda i: _key(names[i]))
-    ranks = np.empty(len(names), np.int64)
-    ranks[order] = np.arange(len(names))
-    return [names[i] for i in order], ranks[pc.cast(coded.indices, pa.int64()).to_numpy()]
-
-
-def _key(label: bytes) -> tuple[bool, int, bytes]:
-    """Numbers by value, before text."""
-    digits = label.removeprefix(b"-")
-    is_number = digits.isdigit() and len(digits) < 20
-    return not is_number, int(label) if is_number else 0, label
 
 
 def _chosen_labels(names: list[bytes], totals: Ints) -> tuple[tuple[bytes, ...], Ints]:
@@ -178,7 +111,3 @@ def _chosen_labels(names: list[bytes], totals: Ints) -> tuple[tuple[bytes, ...],
     rows = np.full(len(names), MAX_LABELS - 1)
     rows[chosen] = np.arange(len(chosen))
     return (*(names[i] for i in chosen), OTHER_LABELS), rows
-
-
-def _percentiles(values: Floats) -> tuple[float, ...]:
-    return tuple(map(float, np.quantile(values, _MARKS, method="lower")))

@@ -16,10 +16,11 @@ from markupsafe import Markup
 
 from cards.ink import DARK, LIGHT, PNG_DOTS_PER_INCH, drawing, pixels_of
 from cards.label_plots import draw_labels, label_figure
-from cards.labels import Ints, LabelMatrix, choose_groups, label_matrix
+from cards.labels import LabelMatrix, choose_groups, label_matrix
 from cards.plots import draw_group_sizes, size_histogram
 from cards.split_part import NARROW_INCHES, WIDE_INCHES, label_name, percentiles
 from cards.text import finalize, format_number_of, visible_line
+from groupstream.label_skew import Ints
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

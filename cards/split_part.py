@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from cards.label_plots import draw_labels
-from cards.labels import choose_groups, label_matrix, label_skew
+from cards.labels import choose_groups, label_matrix
 from cards.plots import Ints, draw_group_sizes, is_logarithmic
 from cards.text import (
     format_bytes,
@@ -21,6 +21,7 @@ from cards.text import (
     format_short_count,
     visible_line,
 )
+from groupstream.label_skew import label_skew
 
 MAX_LARGEST = 10
 WIDE_INCHES, NARROW_INCHES = 9.4, 4.4  # the picture on a desk and on a phone

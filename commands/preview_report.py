@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cards.labels import label_skew
 from cards.split_part import skew_figures
 from cards.text import format_share, visible_line
 from groupstream.commands.printing import counted
 from groupstream.commands.stats import histogram_table
 from groupstream.group_sizes import histogram, summarize
+from groupstream.label_skew import label_skew
 from pipelines.preview import Preview, SplitPreview, least_groups, unseen_share
 
 if TYPE_CHECKING:

@@ -61,9 +61,9 @@ def pictures_of(page: str, folder: Path = PAGE.parent) -> Iterator[Picture]:
 def draw(picture: Picture) -> tuple[str, str]:
     """The picture as SVG, and its row of the table. The paths of its source are seen from the working folder."""
     from cards.ink import svg_file
-    from cards.labels import label_skew
     from cards.partition_picture import DrawnSplit, labels_svg
     from cards.split_part import percentiles
+    from groupstream.label_skew import label_skew
     from pipelines.plan import make_plan
     from pipelines.preview import preview_plan
     from specs import Spec

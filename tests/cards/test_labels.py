@@ -10,9 +10,10 @@ import pytest
 import cards
 from cards.ink import LIGHT, STAND_INS, drawing, pixels_of, svg_file
 from cards.label_plots import draw_labels, label_figure
-from cards.labels import MAX_LABELS, OTHER_LABELS, choose_groups, label_matrix, label_skew
+from cards.labels import MAX_LABELS, OTHER_LABELS, choose_groups, label_matrix
 from cards.split_part import label_name
 from groupstream.group_table import LABEL_SCHEMA
+from groupstream.label_skew import label_skew
 
 
 def table_of(groups: dict[int, dict[bytes, int]]) -> pa.Table:
