@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from groupstream.features import Features
 from partitioners import ExampleIds, Partitioner, Rule
 from partitioners.splits import Splits
-from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Place, Tally
+from pipelines.tally import CHECK_PREFIX, MAX_OFFENDERS, NO_GROUP, Tally
 from sources import Piece, Source
 from validation import ExampleCheck
 from validation.examples import violations
@@ -61,9 +61,20 @@ class Batch:
 
     def keep(self, mask: np.ndarray, reason: str) -> Batch:
         """Without the examples where `mask` is false; they are counted under `reason`."""
-        if mask.all():
-            return self
-        offenders = [self._place(int(row)) for row in self.rows[~mask][:MAX_OFFENDERS]]
+        return self if mask.all() else self.drop({reason: ~mask})
+
+    def drop(self, dropped: Mapping[str, np.ndarray]) -> Batch:
+        """Without some examples, counted under the reason of each.
+
+        Args:
+            dropped: for each reason, bool[num_examples], true somewhere; no example has two.
+        """
+        tally = self.tally
+        for reason in sorted(dropped):
+            rows = self.rows[dropped[reason]]
+            offenders = [(self.piece.index, int(row), self.place(int(row))) for row in rows[:MAX_OFFENDERS]]
+            tally = tally.with_dropped(reason, offenders, len(rows))
+        mask = ~np.any(list(dropped.values()), axis=0)
         kept = pa.array(mask)
         return replace(
             self,
@@ -72,11 +83,12 @@ class Batch:
             records=None if self.records is None else self.records.filter(kept),
             group_ids=None if self.group_ids is None else self.group_ids.filter(kept),
             splits=None if self.splits is None else self.splits[mask],
-            tally=self.tally.with_dropped(reason, offenders, int((~mask).sum())),
+            tally=tally,
         )
 
-    def _place(self, row: int) -> Place:
-        return self.piece.index, row, f"{self.piece.label} row {row + 1:,}"
+    def place(self, row: int) -> str:
+        """A position in the piece, for people."""
+        return f"{self.piece.label} row {row + 1:,}"
 
 
 def read_batches(source: Source, features: Features, needed: frozenset[str], piece: Piece) -> Iterator[Batch]:
@@ -90,13 +102,21 @@ def read_batches(source: Source, features: Features, needed: frozenset[str], pie
         row += size
 
 
-def check_examples(checks: Mapping[str, ExampleCheck], batch: Batch) -> Batch:
-    """Leaves out the examples that break a check; they are counted under the first check that each breaks."""
-    found = violations(checks, batch.columns)
-    for reason in sorted({r for r in found if r is not None}):
-        batch = batch.keep(found != reason, f"{CHECK_PREFIX}{reason}")
-        found = found[found != reason]
-    return batch
+def check_examples(
+    checks: Mapping[str, ExampleCheck],
+    batch: Batch,
+    on_rejected: Callable[[Mapping[str, np.ndarray]], None] = lambda broken: None,
+) -> Batch:
+    """Leaves out the examples that break a check; they are counted under the first check that each breaks.
+
+    Args:
+        on_rejected: called before any are left out, with what `violations` found.
+    """
+    broken = violations(checks, batch.columns)
+    if not broken:
+        return batch
+    on_rejected(broken)
+    return batch.drop({f"{CHECK_PREFIX}{reason}": mask for reason, mask in broken.items()})
 
 
 def assign_groups(partitioner: Partitioner, rule: Rule, batch: Batch) -> Batch:

@@ -17,7 +17,8 @@ from groupstream.manifest import Counts
 from partitioners import CountingPartitioner
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
-from pipelines.refusals import refuse_dropped
+from pipelines.quarantine import join_quarantine
+from pipelines.refusals import refuse_groupless
 from pipelines.results import fit_rule, read_merged_shards, read_outcome
 from pipelines.runners import run_pipeline
 from pipelines.staging import StagingArea, refuse_full_disk
@@ -47,6 +48,7 @@ class Partitioned:
     Attributes:
         features: of the plan; those that some example lacks are optional.
         tally: where each example went, with places.
+        quarantine: a file of this machine with the examples that broke a check; None where none did.
     """
 
     staging: StagingArea
@@ -54,6 +56,7 @@ class Partitioned:
     counts: Counts
     features: dict[str, Feature]
     tally: Tally
+    quarantine: Path | None = None
 
 
 def partition(plan: Plan, staging: StagingArea) -> Partitioned:
@@ -61,7 +64,6 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
 
     Raises:
         ExampleError: examples without a group, or values that do not fit their features.
-        CheckError: more examples break a check than the spec tolerates.
         SourceError: the source cannot be read.
         PublishError: the staging area has no room.
     """
@@ -72,16 +74,17 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
         fit_rule(partitioner, staging)
     run_pipeline(plan, staging, PartitionExamples(plan, staging))
     tally, num_shards = read_outcome(staging)
-    refuse_dropped(plan.spec, tally)
+    refuse_groupless(plan.spec, tally)
     shards = {split: read_merged_shards(staging, split, number) for split, number in num_shards.items()}
     counts = _reconcile(tally, [shard for merged in shards.values() for shard in merged])
     staging.remove("runs")
+    quarantine = join_quarantine(staging, tally)
     features = {
         name: feature.model_copy(update={"optional": feature.optional or tally.nulls[name] > 0})
         for name, feature in plan.features.items()
     }
     splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
-    return Partitioned(staging, splits, counts, features, tally)
+    return Partitioned(staging, splits, counts, features, tally, quarantine)
 
 
 def _least_bytes(plan: Plan) -> int:

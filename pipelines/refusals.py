@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from groupstream import CheckError, ExampleError
+from pipelines.example_results import tolerance_in_words
 from pipelines.tally import CHECK_PREFIX, NO_GROUP, Tally
 from specs import Spec
+
+
+def refuse_groupless(spec: Spec, tally: Tally) -> None:
+    """Refuses examples without a group, where the spec does not say what to do with them.
+
+    Raises:
+        ExampleError: there are some, and `partitioner.missing` is to fail.
+    """
+    partitioner = spec.partitioner
+    if (count := tally.dropped[NO_GROUP]) and partitioner.missing == "fail":
+        raise ExampleError(
+            f"{count:,} of {tally.examples_in:,} examples have no group: {_features(partitioner.reads)} gives none "
+            f"({_places(tally, NO_GROUP, count)}). Set partitioner.missing to drop (they are counted) or to group"
+        )
 
 
 def refuse_dropped(spec: Spec, tally: Tally) -> None:
@@ -12,22 +27,17 @@ def refuse_dropped(spec: Spec, tally: Tally) -> None:
 
     Raises:
         ExampleError: examples without a group, and `partitioner.missing` is to fail.
-        CheckError: more examples break a check than `checks.max_rejected`.
+        CheckError: more examples break a check than `checks.max_rejected` or `checks.max_rejected_share`.
     """
-    partitioner, checks = spec.partitioner, spec.checks
-    if (count := tally.dropped[NO_GROUP]) and partitioner.missing == "fail":
-        raise ExampleError(
-            f"{count:,} of {tally.examples_in:,} examples have no group: {_features(partitioner.reads)} gives none "
-            f"({_places(tally, NO_GROUP, count)}). Set partitioner.missing to drop (they are counted) or to group"
-        )
+    refuse_groupless(spec, tally)
     broken = {reason: n for reason, n in tally.dropped.items() if reason.startswith(CHECK_PREFIX)}
-    tolerated = checks.num_tolerated(tally.examples_in)
-    if (count := sum(broken.values())) > tolerated:
+    if (count := sum(broken.values())) > spec.checks.num_tolerated(tally.examples_in):
         found = "; ".join(f"{reason}: {n:,} ({_places(tally, reason, n)})" for reason, n in sorted(broken.items()))
+        which = "max_rejected" if spec.checks.max_rejected_share is None else "max_rejected_share"
         raise CheckError(
-            f"{count:,} of {tally.examples_in:,} examples break a check, "
-            f"checks.max_rejected is {tolerated:,}: {found}. "
-            "Mend the source, or raise checks.max_rejected (they are left out and counted)"
+            f"{count:,} of {tally.examples_in:,} examples break a check, checks.{which} allows "
+            f"{tolerance_in_words(spec.checks, tally.examples_in)}: {found}. "
+            f"Mend the source, or raise checks.{which} (they are left out, counted and kept in quarantine)"
         )
 
 

@@ -18,6 +18,7 @@ from pipelines.discard import discard_shard
 from pipelines.merge import merge_shard, num_shards_for
 from pipelines.plan import Plan
 from pipelines.progress import ProgressWriter
+from pipelines.quarantine import quarantine_examples
 from pipelines.results import is_merged, read_rule, write_counts, write_merged_shard, write_outcome
 from pipelines.run_file import Run
 from pipelines.runs import RunWriter, Shape
@@ -100,7 +101,7 @@ class PartitionExamples(beam.PTransform):
             pieces
             | "Spread pieces" >> beam.Reshuffle()
             | "Read pieces" >> beam.ParDo(ReadPieces(plan, staging)).with_output_types(Batch)
-            | "Check examples" >> _map_batches(check_examples, plan.spec.checks.examples)
+            | "Check examples" >> _map_batches(quarantine_examples, staging, plan.features, plan.spec.checks.examples)
             | "Assign groups" >> beam.ParDo(AssignGroups(plan.spec.partitioner, staging)).with_output_types(Batch)
             | "Assign splits" >> _map_batches(assign_splits, plan.spec.splits)
             | "Spill runs" >> beam.ParDo(SpillRuns(plan, staging))
@@ -227,6 +228,6 @@ class MergeRuns(beam.DoFn):
             self._progress.add(shards=1)
 
 
-def _map_batches(function: Callable[..., Batch], first: Any) -> beam.ParDo:
-    """`function(first, batch)` of each batch."""
-    return beam.Map(partial(function, first)).with_output_types(Batch)
+def _map_batches(function: Callable[..., Batch], *first: Any) -> beam.ParDo:
+    """`function(*first, batch)` of each batch."""
+    return beam.Map(partial(function, *first)).with_output_types(Batch)

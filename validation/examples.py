@@ -34,13 +34,13 @@ def refuse_impossible_checks(checks: Mapping[str, ExampleCheck], features: Featu
             )
 
 
-def violations(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> np.ndarray:
-    """object[num_examples]: the first check that each example breaks, as "text: min_length 1"; None for a good one."""
-    found = np.full(len(batch), None, object)
+def violations(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> dict[str, np.ndarray]:
+    """The checks that are broken, as "text: min_length 1", each with bool[num_examples]: which break it first."""
     if not checks or not len(batch):
-        return found
+        return {}
     import pandera.pandas
 
+    found = np.full(len(batch), None, object)
     frame = batch.select(list(checks)).to_pandas(types_mapper=_arrow_backed)
     try:
         _schema(tuple(checks.items())).validate(frame, lazy=True)
@@ -48,7 +48,7 @@ def violations(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> np.
         cases = errors.failure_cases
         for row, column, check in reversed(list(zip(cases["index"], cases["column"], cases["check"], strict=True))):
             found[int(row)] = f"{column}: {'null' if check == 'not_nullable' else check}"
-    return found
+    return {reason: found == reason for reason in sorted({r for r in found if r is not None})}
 
 
 @functools.lru_cache(maxsize=8)

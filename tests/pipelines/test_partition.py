@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from groupstream import CheckError, CorruptError, ExampleError, SourceError, WorkerError
+from groupstream import CorruptError, ExampleError, SourceError, WorkerError
 from pipelines.merge import MergedShard
 from pipelines.partition import Partitioned, _least_bytes, _reconcile, partition
 from pipelines.plan import make_plan
@@ -104,14 +104,13 @@ def test_a_killed_worker_ends_the_build_with_one_line(tmp_path, jsonl_source, mo
         partition(plan, staging)
 
 
-def test_examples_that_break_a_check_are_refused_or_counted(tmp_path, jsonl_source):
+def test_examples_that_break_a_check_are_counted_with_their_places(tmp_path, jsonl_source):
     checks = {"examples": {"row": {"max_value": 298}}}
-    with pytest.raises(
-        CheckError, match=r"3 of 900 examples break a check, checks.max_rejected is 0: check row: max_value 298: 3 "
-    ):
-        run(spec_for(jsonl_source, checks=checks), tmp_path)
-    result, _ = run(spec_for(jsonl_source, checks={**checks, "max_rejected": 3}), tmp_path)
-    assert (result.counts.examples_out, result.counts.dropped) == (897, {"check row: max_value 298": 3})
+    for tolerance in ({}, {"max_rejected": 3}):  # whether they are too many is said later, with all other checks
+        result, _ = run(spec_for(jsonl_source, checks={**checks, **tolerance}), tmp_path)
+        assert (result.counts.examples_out, result.counts.dropped) == (897, {"check row: max_value 298": 3})
+        places = [words for *_, words in result.tally.offenders["check row: max_value 298"]]
+        assert places == ["part-0.jsonl row 300", "part-1.jsonl row 300", "part-2.jsonl row 300"]
 
 
 def test_a_feature_that_some_examples_lack_becomes_optional(tmp_path, jsonl_source):
