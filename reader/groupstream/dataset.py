@@ -245,6 +245,13 @@ class Split(StreamSteps, FrameworkMethods):
         return IndexFile(self._location.store, f"{self._location.folder}/{file.path}", file)
 
     @functools.cached_property
+    def label_file(self) -> IndexFile | None:
+        """Its label table, checked; its columns are those of `group_table.LABEL_SCHEMA`. None where it has none."""
+        path = layout.label_table_file(self.name)
+        file = next((file for file in self._manifest.files if file.path == path), None)
+        return None if file is None else IndexFile(self._location.store, f"{self._location.folder}/{path}", file)
+
+    @functools.cached_property
     def index(self) -> GroupIndex:
         """Its group table for random access. A large one is copied to the cache, once."""
         return open_index(self.index_file, self.seed)

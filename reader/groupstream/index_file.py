@@ -1,4 +1,4 @@
-"""The group table of a split as a file of this machine, checked before anything in it is believed."""
+"""The group table or label table of a split as a file of this machine, checked before anything in it is believed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK_BYTES = 8 << 20
 
 
 class IndexFile:
-    """One group table. It is read a row group at a time and never held; a remote one is fetched to the cache first.
+    """One such table. It is read a row group at a time and never held; a remote one is fetched to the cache first.
 
     Threads may read it at the same time.
 

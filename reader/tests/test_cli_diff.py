@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from groupstream import Feature, Manifest
+from groupstream.commit import describe_file
+from groupstream.group_table import LABEL_SCHEMA, write_group_table
 
 TEXT, NUMBER = Feature(dtype="string"), Feature(dtype="int64")
 
@@ -116,3 +119,42 @@ def test_splits_that_only_one_version_has_are_named(golden_copy: Path, shown: An
     assert [s["split"] for s in json.loads(shown("stats", "text", *root, "--json"))] == ["test", "train"]
     assert [s["split"] for s in json.loads(shown("stats", "text", "--split", "test", *root, "--json"))] == ["test"]
     assert "test       8 groups" in shown("info", "text", *root)
+
+
+def with_labels(folder: Path, labels: list[tuple[int, bytes, int]]) -> None:
+    """Gives a version a label table: row of the group, label, examples."""
+    table = folder / "train.labels.parquet"
+    rows = [dict(zip(LABEL_SCHEMA.names, row, strict=True)) for row in labels]
+    write_group_table(table, [pa.Table.from_pylist(rows, LABEL_SCHEMA)], LABEL_SCHEMA)
+    path = folder / "manifest.json"
+    manifest = Manifest.from_json(path.read_bytes(), str(path))
+    files = (*manifest.files, describe_file(table.name, table))
+    path.write_bytes(manifest.model_copy(update={"files": files}).to_json())
+
+
+def test_labels_of_all_examples_are_compared_where_both_have_them(pair: Any, shown: Any) -> None:
+    root = pair({"a": 6, "b": 4}, {"a": 9, "b": 1})
+    with_labels(Path(root) / "made" / "1.0.0", [(0, b"\xff\x1b", 6), (1, b"x", 4)])
+    arguments = ["diff", "made@1.0.0", "made@2.0.0", "--root", root]
+    assert "labels" not in json.loads(shown(*arguments, "--json"))["splits"]["train"]
+    with_labels(Path(root) / "made" / "2.0.0", [(0, b"\xff\x1b", 3), (0, b"x", 4), (0, b"y", 2), (1, b"y", 1)])
+    assert json.loads(shown(*arguments, "--largest", "2", "--json"))["splits"]["train"]["labels"] == {
+        "distance": 0.3,
+        "examples_before": 10,
+        "examples_after": 10,
+        "largest_changes": [
+            {"label": "y", "examples_before": 0, "examples_after": 3, "share_before": 0.0, "share_after": 0.3},
+            {
+                "label": "\\xff\x1b",
+                "examples_before": 6,
+                "examples_after": 3,
+                "share_before": 0.6,
+                "share_after": 0.3,
+            },
+        ],
+    }
+    text = shown(*arguments)
+    assert "labels of all examples: a total variation distance of 0.3" in text
+    assert ["60.00%", "30.00%", "-30.00%", r"\xff\x1b"] in [line.split() for line in text.splitlines()]
+    same = shown("diff", "made@1.0.0", "made@1.0.0", "--root", root, "--json")
+    assert json.loads(same)["splits"]["train"]["labels"]["distance"] == 0

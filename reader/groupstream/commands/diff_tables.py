@@ -76,6 +76,7 @@ def _print_split(console: Console, name: str, split: dict[str, Any]) -> None:
             return
     if split["same_bytes"]:
         console.print(Text.assemble((f"split {one_line(name)}", "bold"), " has the same bytes"))
+        _print_labels(console, split.get("labels"))
         return
     console.print(Text(f"split {one_line(name)}", "bold"))
     console.print(_sizes_table(split["before"], split["after"]))
@@ -84,6 +85,7 @@ def _print_split(console: Console, name: str, split: dict[str, Any]) -> None:
     if split["largest_changes"]:
         console.print()
         _print_largest(split["largest_changes"])
+    _print_labels(console, split.get("labels"))
 
 
 def _sizes_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
@@ -98,7 +100,7 @@ def _sizes_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
     return table
 
 
-def _signed(change: int, shown: Any) -> Text:
+def _signed(change: float, shown: Any) -> Text:
     if not change:
         return Text("")
     return Text(f"+{shown(change)}", "green") if change > 0 else Text(f"-{shown(-change)}", "red")
@@ -118,6 +120,19 @@ def _print_largest(changes: list[dict[str, Any]]) -> None:
         old, new = change["examples_before"], change["examples_after"]
         rows.append((f"{old:,}", f"{new:,}", _signed(new - old, "{:,}".format), one_line(change["group_id"])))
     print_numbers_and_name(("before", "after", "change", "largest changes"), rows)
+
+
+def _print_labels(console: Console, labels: dict[str, Any] | None) -> None:
+    """Nothing, where the labels of all examples are the same."""
+    if labels is None or not labels["distance"]:
+        return
+    console.print()
+    console.print(f"labels of all examples: a total variation distance of {labels['distance']:.3g}", highlight=False)
+    rows = []
+    for change in labels["largest_changes"]:
+        old, new = change["share_before"], change["share_after"]
+        rows.append((f"{old:.2%}", f"{new:.2%}", _signed(new - old, "{:.2%}".format), one_line(change["label"])))
+    print_numbers_and_name(("before", "after", "change", "labels that moved most"), rows)
 
 
 def _numbers_table(*columns: str) -> Table:
