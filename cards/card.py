@@ -39,6 +39,8 @@ def render_card(
     group_tables: Mapping[str, pa.Table],
     samples: Sequence[Mapping[str, object]],
     label_tables: Mapping[str, pa.Table] | None = None,
+    *,
+    notice: str = "",
 ) -> str:
     """The card of a version, as one HTML page.
 
@@ -52,11 +54,14 @@ def render_card(
         samples: examples to show, as Python values by feature name, with their group under "group_id"; the
             first three are shown. uint8 arrays of shape (height, width, 1 or 3) are shown as images.
         label_tables: the label table of each split that has one, with the columns of `group_table.LABEL_SCHEMA`.
+        notice: a line to stand above everything.
     """
     tables = dict(sorted(group_tables.items(), key=lambda item: (-_num_examples(item[1]), item[0])))
     label_names = _label_names(manifest)
     page = _template().render(
         manifest=manifest,
+        notice=notice,
+        failed=[check for check in manifest.checks if not check.passed],
         figures=figures_of(tables),
         splits=[
             split_part(f"split{i}", name, table, (label_tables or {}).get(name), label_names)
