@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from groupstream.layout import is_name
+
 
 class DriftChecks(BaseModel):
     """How far a version may be from an earlier one before the build stops and asks.
@@ -54,6 +56,6 @@ class DriftChecks(BaseModel):
     @model_validator(mode="after")
     def _compares_to_a_version(self) -> DriftChecks:
         name, at, version = self.compare_to.rpartition("@")
-        if at and not (name and version):
-            raise ValueError(f"{self.compare_to!r} is no ref; write latest, 1.2.0 or name@latest")
+        if not version or (at and not is_name(name)):
+            raise ValueError(f"compare_to {self.compare_to!r} is no ref; write latest, 1.2.0 or name@latest")
         return self
