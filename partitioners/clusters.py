@@ -20,6 +20,7 @@ from partitioners.sample import Sample, merge_samples
 from partitioners.seeded import Seeded
 from partitioners.shares import choose_by_code
 from partitioners.vectors import matrix_of
+from partitioners.words import counted, quoted
 
 _MANTISSA_BITS = 14  # of centres, so that what differs in the last bits of a sum of floats changes no group
 _BLOCK = 1 << 20  # distances held at once
@@ -65,6 +66,17 @@ class ByClusters(Seeded, CountingPartitioner):
         if self.num_clusters > self.sample_examples:
             raise ValueError(f"num_clusters {self.num_clusters:,} is over sample_examples {self.sample_examples:,}")
         return self
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        clusters = f"{counted(self.num_clusters, 'cluster')} of embeddings in {quoted(self.feature)}, found by k-means"
+        if self.alpha is None or self.num_groups is None:
+            return f"One group for each of {clusters}."
+        return (
+            f"The examples of each of {clusters}, are shared out over {counted(self.num_groups, 'group')}, by shares "
+            f"drawn from a Dirichlet distribution with alpha {self.alpha:g}."
+        )
 
     @property
     def reads(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from partitioners.keys import key_bytes
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import listed
 
 
 class ByComposite(RulePartitioner):
@@ -29,6 +30,11 @@ class ByComposite(RulePartitioner):
     features: list[str] = Field(
         min_length=2, description="The features whose values make the group id, in this order, such as [author, year]."
     )
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each combination of values of {listed(self.features)}."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -18,6 +18,7 @@ from partitioners.numbered import numbered
 from partitioners.partitioner import CountingPartitioner, ExampleIds, Rule
 from partitioners.seeded import Seeded
 from partitioners.sizes import GroupSizes
+from partitioners.words import counted, quoted
 
 
 class ByContinuous(Seeded, CountingPartitioner):
@@ -40,6 +41,12 @@ class ByContinuous(Seeded, CountingPartitioner):
     feature: str = Field(description="The feature that holds the number, such as length or age.")
     num_groups: int = Field(ge=1, le=100_000, description="How many groups.")
     strictness: float = Field(ge=0, le=1, description="0: at random; 0.5: number and noise weigh the same; 1: sorted.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        groups, along = counted(self.num_groups, "group"), quoted(self.feature)
+        return f"{groups} of about equal size along {along}, with strictness {self.strictness:g} (0 random, 1 sorted)."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from partitioners.partitioner import CountingPartitioner, ExampleIds
 from partitioners.ranks import Ranks
 from partitioners.sizes import GroupSizes, missing_rest, refuse_rest
 from partitioners.strata import StratumCounts, count_strata, merge_strata
+from partitioners.words import quoted
 
 MAX_CELLS = 50_000_000
 
@@ -51,6 +52,15 @@ class ByDirichletFixedSizes(GroupSizes, CountingPartitioner):
         "data", description="The mean mixture: the shares of labels in the data, or equal shares."
     )
     seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed draws other mixtures and examples.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        around = "their shares in the data" if self.prior == "data" else "equal shares"
+        return (
+            f"{self.sizes_in_words}; each draws its mixture of values of {quoted(self.feature)} from a Dirichlet "
+            f"distribution with alpha {self.alpha:g} around {around}."
+        )
 
     @property
     def reads(self) -> frozenset[str]:

@@ -21,6 +21,7 @@ from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.seeded import Seeded
 from partitioners.shares import bounds_of, choose_by_code
 from partitioners.spec_file import SpecFile, read_content
+from partitioners.words import quoted
 
 _TOLERANCE = 1e-4  # shares are written with few digits; they are scaled to sum to 1
 
@@ -58,6 +59,12 @@ class ByDistributionMatrix(Seeded, SpecFile, RulePartitioner):
         if self.shares is not None:
             _refuse_bad_rows(self.shares, len(next(iter(self.shares.values()))))
         return self
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        whose = "a file" if self.shares is None else "the spec"
+        return f"Each example in a group by a draw, with the shares that {whose} states for its {quoted(self.feature)}."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -17,9 +17,16 @@ from partitioners.key_words import key_words
 from partitioners.keys import key_bytes
 from partitioners.numbered import numbered
 from partitioners.partitioner import CountingPartitioner, ExampleIds
+from partitioners.words import counted, quoted
 
 MAX_IDS = 50_000_000
 _PART_IDS = 4_000_000  # so many are gathered before they are merged
+
+_RESTS = {
+    "smaller": "the values that remain are a smaller one",
+    "bigger": "the values that remain go to the others",
+    "none": "the values that remain are in none",
+}
 
 
 class ByEqualSilos(CountingPartitioner):
@@ -50,6 +57,12 @@ class ByEqualSilos(CountingPartitioner):
         "to the other silos; none, they are in no silo, and missing says what follows.",
     )
     seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed puts other ids together.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        ids, rest = f"{counted(self.ids_per_silo, 'value')} of {quoted(self.feature)}", _RESTS[self.rest]
+        return f"One group for every {ids}, put together at random; {rest}."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from partitioners.keys import key_bytes
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import quoted
 
 
 class ByFeature(RulePartitioner):
@@ -21,6 +22,11 @@ class ByFeature(RulePartitioner):
 
     kind: Literal["feature"] = "feature"
     feature: str = Field(description="The feature whose value is the group id, such as title, author or label.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each value of {quoted(self.feature)}."
 
     @property
     def reads(self) -> frozenset[str]:

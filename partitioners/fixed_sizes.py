@@ -32,6 +32,11 @@ class ByFixedSizes(GroupSizes, CountingPartitioner):
     seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed draws other examples for each group.")
 
     @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"{self.sizes_in_words}, drawn at random without replacement."
+
+    @property
     def reads(self) -> frozenset[str]:
         """See `Partitioner.reads`."""
         return frozenset()

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from groupstream import ExampleError, SpecError
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import listed, quoted
 
 ALLOWED_PACKAGES = "GROUPSTREAM_ALLOWED_PACKAGES"
 
@@ -50,6 +51,11 @@ class ByFunction(RulePartitioner):
         if not _NAME.fullmatch(name):
             raise ValueError("write it as package.module:function, such as my_rules.clients:client_of")
         return name
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each value that {quoted(self.function)} returns for {listed(self.features)}."
 
     @property
     def reads(self) -> frozenset[str]:

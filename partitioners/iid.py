@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from partitioners.numbered import numbered
 from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.seeded import Seeded
+from partitioners.words import counted
 
 
 class ByIid(Seeded, RulePartitioner):
@@ -25,6 +26,11 @@ class ByIid(Seeded, RulePartitioner):
 
     kind: Literal["iid"] = "iid"
     num_groups: int = Field(ge=1, le=1 << 40, description="How many groups. With few examples some may stay empty.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"Each example in one of {counted(self.num_groups, 'group')} by a draw, all groups alike."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.seeded import Seeded
 from partitioners.shares import choose_by_code
 from partitioners.strata import local_codes
+from partitioners.words import counted, quoted
 
 
 class ByLabelDirichlet(Seeded, RulePartitioner):
@@ -40,6 +41,15 @@ class ByLabelDirichlet(Seeded, RulePartitioner):
         description="How evenly a label is shared out: towards 0 all its examples are in one group, 0.1 gives a few "
         "groups most of them, 1 makes all ways to share it equally likely, 100 about the same share to every group.",
     )
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        groups = counted(self.num_groups, "group")
+        return (
+            f"The examples of each value of {quoted(self.feature)} are shared out over {groups}, by shares drawn from "
+            f"a Dirichlet distribution with alpha {self.alpha:g}."
+        )
 
     @property
     def reads(self) -> frozenset[str]:

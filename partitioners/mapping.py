@@ -16,6 +16,7 @@ from partitioners.key_words import key_words
 from partitioners.keys import key_bytes
 from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.spec_file import SpecFile, read_content
+from partitioners.words import quoted
 
 _GROUP_COLUMNS = ("group_id", "client_id")
 
@@ -40,6 +41,11 @@ class ByMapping(SpecFile, RulePartitioner):
         description="A CSV file with a header, or a Parquet file (.parquet), with the columns group_id (or client_id) "
         "and example_id; each example once. A path, or gs://, s3:// or https://.",
     )
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"Each example in the group that a file gives to its {quoted(self.feature)}."
 
     @property
     def reads(self) -> frozenset[str]:

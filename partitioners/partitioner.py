@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from partitioners.words import quoted
+
 
 class ExampleIds(NamedTuple):
     """The stable names of the examples of a batch: what a random draw is a function of.
@@ -62,6 +64,21 @@ class Partitioner(BaseModel, ABC):
         "drop the example and count it, or put all of them into one group.",
     )
     missing_group: str = Field("(none)", min_length=1, description="The id of that one group, with missing: group.")
+
+    @property
+    @abstractmethod
+    def in_words(self) -> str:
+        """One sentence that says what it does with its parameters; names of features stand between backticks."""
+
+    @property
+    def missing_in_words(self) -> str:
+        """What becomes of examples without a group; empty where there can be none."""
+        match self.missing:
+            case "drop":
+                return "Examples without a group are left out."
+            case "group":
+                return f"Examples without a group are together in {quoted(self.missing_group)}."
+        return ""
 
     @property
     @abstractmethod

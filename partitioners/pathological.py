@@ -15,10 +15,17 @@ from partitioners.label_values import LabelValue, label_places, refuse_repeated
 from partitioners.numbered import numbered
 from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.seeded import Seeded
+from partitioners.words import counted, quoted
 
 Classes = Literal["deterministic", "random", "first_deterministic"]
 _DRAWS_AT_ONCE = 1 << 20
 MAX_PAIRS = 100_000_000  # of group and label
+
+_ASSIGNMENTS = {
+    "random": "chosen at random",
+    "deterministic": "taken in turn",
+    "first_deterministic": "the first taken in turn and the others at random",
+}
 
 
 class ByPathological(Seeded, RulePartitioner):
@@ -67,6 +74,12 @@ class ByPathological(Seeded, RulePartitioner):
                 f"{MAX_PAIRS:,} at most"
             )
         return self
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        labels = f"{self.labels_per_group:,} of {counted(len(self.values()), 'value')} of {quoted(self.feature)}"
+        return f"{counted(self.num_groups, 'group')} with {labels} each, {_ASSIGNMENTS[self.assignment]}."
 
     @property
     def reads(self) -> frozenset[str]:

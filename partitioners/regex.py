@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from partitioners.keys import as_text, key_bytes
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import quoted
 
 
 class ByRegex(RulePartitioner):
@@ -43,6 +44,11 @@ class ByRegex(RulePartitioner):
             reason = str(error).removeprefix("Invalid regular expression: ").removesuffix(f": {named}")
             raise ValueError(f"it is refused by RE2: {reason}. Correct it as RE2's syntax asks") from error
         return pattern
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each text that {quoted(self.pattern)} captures in {quoted(self.feature)}."
 
     @property
     def reads(self) -> frozenset[str]:

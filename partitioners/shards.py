@@ -18,6 +18,7 @@ from partitioners.partitioner import CountingPartitioner, ExampleIds
 from partitioners.ranks import Ranks
 from partitioners.sizes import MAX_GROUPS, missing_rest, refuse_rest
 from partitioners.strata import StratumCounts, count_strata, merge_strata
+from partitioners.words import counted, quoted
 
 
 class ByShards(CountingPartitioner):
@@ -54,6 +55,16 @@ class ByShards(CountingPartitioner):
         if self.shards_per_group is None and self.shard_examples is None:
             raise ValueError("give shards_per_group, shard_examples or both; 2 shards per group are usual")
         return self
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        size = "" if self.shard_examples is None else f" of {counted(self.shard_examples, 'example')}"
+        dealt = "an equal number" if self.shards_per_group is None else f"{self.shards_per_group:,}"
+        return (
+            f"The examples, sorted by {quoted(self.feature)}, are cut into shards{size}; each of "
+            f"{counted(self.num_groups, 'group')} is dealt {dealt} of them at random."
+        )
 
     @property
     def reads(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from partitioners.key_words import key_words
 from partitioners.keys import key_bytes
 from partitioners.numbered import numbered
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import counted, quoted
 
 
 class BySilos(RulePartitioner):
@@ -32,6 +33,12 @@ class BySilos(RulePartitioner):
     feature: str = Field(description="The feature whose values are kept together, such as user or hospital.")
     num_groups: int = Field(ge=1, le=1 << 40, description="How many silos. With few values some may stay empty.")
     seed: int = Field(0, ge=-(1 << 63), lt=1 << 63, description="Another seed puts other values together.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        groups = counted(self.num_groups, "group")
+        return f"The values of {quoted(self.feature)} are dealt to {groups} by a hash; a group has all their examples."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -14,8 +14,15 @@ from partitioners.numbered import numbered
 from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.seeded import Seeded
 from partitioners.shares import bounds_of, choose
+from partitioners.words import counted
 
 Shape = Literal["linear", "square", "exponential", "lognormal"]
+
+_SHAPES = {
+    "linear": "group i is expected to have i times the examples of the first",
+    "square": "group i is expected to have i² times the examples of the first",
+    "exponential": "each group is expected to be e times as large as the one before",
+}
 
 
 class BySizeShape(Seeded, RulePartitioner):
@@ -48,6 +55,16 @@ class BySizeShape(Seeded, RulePartitioner):
         if self.sigma is not None and self.shape != "lognormal":
             raise ValueError(f"sigma is of the shape lognormal; this is {self.shape}. Leave it out")
         return self
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"Each example in one of {counted(self.num_groups, 'group')} by a draw; {self._shape_in_words}."
+
+    @property
+    def _shape_in_words(self) -> str:
+        sigma = 1.0 if self.sigma is None else self.sigma
+        return _SHAPES.get(self.shape, f"their expected sizes are log-normal with sigma {sigma:g}")
 
     @property
     def reads(self) -> frozenset[str]:

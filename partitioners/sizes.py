@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from groupstream import SpecError
+from partitioners.words import counted
 
 MAX_GROUPS = 50_000_000
 
@@ -33,6 +34,16 @@ class GroupSizes(BaseModel):
                 f"give one of num_groups, group_examples and sizes; this gives {' and '.join(said) or 'none'}"
             )
         return self
+
+    @property
+    def sizes_in_words(self) -> str:
+        """The beginning of a sentence."""
+        if self.sizes is not None:
+            low, high = min(self.sizes), max(self.sizes)
+            return f"{counted(len(self.sizes), 'group')} of {low:,} to {high:,} examples, as the spec lists them"
+        if self.group_examples:
+            return f"Groups of exactly {counted(self.group_examples, 'example')}"
+        return f"{counted(self.num_groups or 0, 'group')}, as equal as can be"
 
     def sizes_of(self, num_examples: int) -> np.ndarray:
         """int64[num_groups]: examples of each group; they sum to `num_examples` or less.

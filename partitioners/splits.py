@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from partitioners.draws import draw_uniforms, unit_floats
 from partitioners.partitioner import ExampleIds
+from partitioners.words import shares_in_words
 
 ONLY_SPLIT = "train"  # where a spec asks for none
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
@@ -43,6 +44,11 @@ class Splits(BaseModel, ABC):
 
     @property
     @abstractmethod
+    def in_words(self) -> str:
+        """One sentence that says which examples are in which split."""
+
+    @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the spec."""
 
@@ -68,6 +74,11 @@ class SplitByGroup(Splits):
     fractions: Fractions = Field(description="The share of groups of each split, such as {train: 0.9, test: 0.1}.")
 
     @property
+    def in_words(self) -> str:
+        """See `Splits.in_words`."""
+        return f"Each group is in one split, by a draw: {shares_in_words(self.fractions)}."
+
+    @property
     def names(self) -> tuple[str, ...]:
         """See `Splits.names`."""
         return tuple(self.fractions)
@@ -87,6 +98,11 @@ class SplitByExample(Splits):
 
     by: Literal["example"] = "example"
     fractions: Fractions = Field(description="The share of examples of each split, such as {train: 0.8, test: 0.2}.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Splits.in_words`."""
+        return f"Each example of a group is in a split by a draw of its own: {shares_in_words(self.fractions)}."
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,6 +133,12 @@ class SplitByBoth(Splits):
             if self.names.count(name) > 1:
                 raise ValueError(f"two of the splits would be called {name}; choose other names for groups or examples")
         return self
+
+    @property
+    def in_words(self) -> str:
+        """See `Splits.in_words`."""
+        groups, examples = shares_in_words(self.groups), shares_in_words(self.examples)
+        return f"Groups are held out by a draw ({groups}), and so are examples of each ({examples}); a pair is a split."
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, field_validator
 from groupstream import SpecError
 from partitioners.keys import as_text, key_bytes
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import quoted
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # in a second
 _FORMATS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
@@ -55,6 +56,11 @@ class ByTimeBuckets(RulePartitioner):
         except pa.ArrowException as error:
             raise ValueError("there is no such time zone; write it such as Europe/Berlin or UTC") from error
         return zone
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each {self.bucket} of {quoted(self.feature)}, by the clock of {self.zone}."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.seeded import Seeded
 from partitioners.shares import choose_by_code
 from partitioners.strata import local_codes
+from partitioners.words import counted, quoted
 
 
 class ByTwoLevels(Seeded, RulePartitioner):
@@ -39,6 +40,15 @@ class ByTwoLevels(Seeded, RulePartitioner):
         description="How alike the sizes of a value's groups are: towards 0 one has all examples, 1 any sizes alike, "
         "1000 about the same size.",
     )
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        groups = counted(self.num_groups, "group")
+        return (
+            f"The examples of each value of {quoted(self.feature)} in {groups} of its own, with shares drawn from a "
+            f"Dirichlet distribution with alpha {self.alpha:g}."
+        )
 
     @property
     def reads(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from partitioners.keys import map_distinct
 from partitioners.partitioner import ExampleIds, RulePartitioner
 from partitioners.url_host import host_of, hosts_of
+from partitioners.words import quoted
 
 
 class ByUrlDomain(RulePartitioner):
@@ -29,6 +30,11 @@ class ByUrlDomain(RulePartitioner):
 
     kind: Literal["url_domain"] = "url_domain"
     feature: str = Field("url", description="The feature that holds the URL.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each registrable domain of {quoted(self.feature)}."
 
     @property
     def reads(self) -> frozenset[str]:

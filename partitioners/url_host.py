@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from partitioners.keys import as_text, key_bytes, map_distinct
 from partitioners.partitioner import ExampleIds, RulePartitioner
+from partitioners.words import quoted
 
 
 class ByUrlHost(RulePartitioner):
@@ -28,6 +29,11 @@ class ByUrlHost(RulePartitioner):
 
     kind: Literal["url_host"] = "url_host"
     feature: str = Field("url", description="The feature that holds the URL.")
+
+    @property
+    def in_words(self) -> str:
+        """See `Partitioner.in_words`."""
+        return f"One group for each host name in {quoted(self.feature)}."
 
     @property
     def reads(self) -> frozenset[str]:

@@ -168,6 +168,7 @@ class SlowToLoad(RulePartitioner):
     """Takes a moment to load, as a list of public suffixes does, and none for an example."""
 
     kind: str = "slow_to_load"
+    in_words: ClassVar[str] = ""
     reads: ClassVar[frozenset[str]] = frozenset(["author"])
     loaded: ClassVar[list[int]] = []
 
@@ -182,6 +183,7 @@ class SlowToFit(CountingPartitioner):
     """Takes a moment for what follows from the counts, as k-means does."""
 
     kind: str = "slow_to_fit"
+    in_words: ClassVar[str] = ""
     reads: ClassVar[frozenset[str]] = frozenset(["author"])
 
     def count(self, batch: pa.RecordBatch, ids: ExampleIds) -> int:

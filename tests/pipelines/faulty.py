@@ -83,6 +83,10 @@ class FaultyRulePartitioner(RulePartitioner):
     fault: Any
 
     @property
+    def in_words(self) -> str:
+        return self.inner.in_words
+
+    @property
     def reads(self) -> frozenset[str]:
         return self.inner.reads
 
@@ -97,6 +101,10 @@ class FaultyCountingPartitioner(CountingPartitioner):
     kind: str = "faulty"
     inner: AnyPartitioner
     fault: Any
+
+    @property
+    def in_words(self) -> str:
+        return self.inner.in_words
 
     @property
     def reads(self) -> frozenset[str]:
@@ -118,6 +126,10 @@ class FaultySplits(Splits):
 
     inner: Any
     fault: Any
+
+    @property
+    def in_words(self) -> str:
+        return self.inner.in_words
 
     @property
     def names(self) -> tuple[str, ...]:
