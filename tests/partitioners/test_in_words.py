@@ -31,7 +31,7 @@ def test_a_partitioner_says_in_one_sentence_what_it_reads_and_its_numbers(case: 
     assert all(f"`{name}`" in words for name in partitioner.reads - {key})
     for name in NUMBERS:
         if (number := getattr(partitioner, name, None)) is not None:
-            assert re.search(rf"\b{re.escape(f"{number:g}")}\b", words.replace(",", "")), name
+            assert re.search(rf"\b{re.escape(format(number, 'g'))}\b", words.replace(",", "")), name
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.partitioner.kind)
