@@ -2,13 +2,14 @@
 
 Both are read as sorted parts; of each, the part is held that the other has not reached yet. Groups ascend by a hash
 that the seed of the version keys, so the tables of one seed can be compared as they lie. For others the ids are hashed
-anew and sorted, which takes about 60 bytes of memory a group of both.
+anew and sorted, which takes about 60 bytes of memory a group of both. Tables of one seed are merged as they lie, too.
 """
 
 from __future__ import annotations
 
+import functools
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,8 +48,12 @@ class Differences:
         shrunk: in both, with fewer examples after.
         rewritten: in both, with as many examples in other bytes. (As many bytes with other contents are not seen.)
         kept: in both, of the same size in examples and bytes.
-        largest: at most as many changes as were asked for, the largest first.
+        largest_added: at most `num_largest` of them, the largest first; likewise the two that follow.
+        largest_removed: of those that are gone.
+        largest_changed: of those that have grown or shrunk.
     """
+
+    num_largest: int = 5
 
     added: int = 0
     removed: int = 0
@@ -56,7 +61,14 @@ class Differences:
     shrunk: int = 0
     rewritten: int = 0
     kept: int = 0
-    largest: list[Change] = field(default_factory=list)
+    largest_added: list[Change] = field(default_factory=list)
+    largest_removed: list[Change] = field(default_factory=list)
+    largest_changed: list[Change] = field(default_factory=list)
+
+    @property
+    def largest(self) -> list[Change]:
+        """At most `num_largest` changes of all kinds, the largest first."""
+        return heapq.nlargest(self.num_largest, [*self.largest_added, *self.largest_removed, *self.largest_changed])
 
 
 def by_stored_hash(batches: Iterable[pa.RecordBatch]) -> Iterator[np.ndarray]:
@@ -106,13 +118,31 @@ def compare(before: Iterable[np.ndarray], after: Iterable[np.ndarray], num_large
 
     Args:
         before, after: sorted parts, both by the same hash.
-        num_largest: how many changes to keep.
+        num_largest: how many changes of a kind to keep.
     """
-    found = Differences()
+    found = Differences(num_largest)
     for old, new in _aligned(iter(before), iter(after)):
-        _count(found, *_matched(old, new), num_largest)
-    found.largest.sort(reverse=True)
+        _count(found, *_matched(old, new))
     return found
+
+
+def merged(tables: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """Several group tables as one: a group of more than one is one row, with its sums, at its first position.
+
+    Args:
+        tables: at least one; sorted parts, all by the same hash.
+    """
+    return functools.reduce(_merged_two, tables)
+
+
+def _merged_two(first: Iterator[np.ndarray], second: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    for parts in _aligned(first, second):
+        rows, same, _ = _sorted_together(*parts)
+        starts = np.flatnonzero(~np.append(False, same))
+        sums = rows[starts]
+        for name in ("examples", "bytes"):
+            sums[name] = np.add.reduceat(rows[name], starts)
+        yield sums
 
 
 def _aligned(before: Iterator[np.ndarray], after: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -146,10 +176,7 @@ def _stop(rows: np.ndarray, last: tuple[int, int]) -> int:
 
 def _matched(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rows only in `old`, rows only in `new`, and the rows in both, twice in the same order."""
-    rows = np.concatenate([old, new])
-    order = np.lexsort((rows["low"], rows["high"]))  # stable: of two that are equal, the old one stands first
-    rows = rows[order]
-    same = (rows["high"][1:] == rows["high"][:-1]) & (rows["low"][1:] == rows["low"][:-1])
+    rows, same, order = _sorted_together(old, new)
     first = np.append(same, False)
     second = np.append(False, same) if len(rows) else first
     alone = ~(first | second)
@@ -157,14 +184,15 @@ def _matched(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return rows[alone & ~is_new], rows[alone & is_new], rows[first], rows[second]
 
 
-def _count(
-    found: Differences,
-    removed: np.ndarray,
-    added: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-    num_largest: int,
-) -> None:
+def _sorted_together(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows of both, whether each has the hash of the next, and where each was in both."""
+    rows = np.concatenate([old, new])
+    order = np.lexsort((rows["low"], rows["high"]))  # stable: of two that are equal, the old one stands first
+    rows = rows[order]
+    return rows, (rows["high"][1:] == rows["high"][:-1]) & (rows["low"][1:] == rows["low"][:-1]), order
+
+
+def _count(found: Differences, removed: np.ndarray, added: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
     growth = after["examples"] - before["examples"]
     equal = growth == 0
     as_large = before["bytes"] == after["bytes"]
@@ -174,12 +202,15 @@ def _count(
     found.shrunk += int((growth < 0).sum())
     found.rewritten += int((equal & ~as_large).sum())
     found.kept += int((equal & as_large).sum())
-    new = [
-        *(_changes(removed, removed["examples"], -removed["examples"], False, num_largest)),
-        *(_changes(added, np.zeros_like(added["examples"]), added["examples"], True, num_largest)),
-        *(_changes(after, before["examples"], growth, True, num_largest)),
-    ]
-    found.largest = heapq.nlargest(num_largest, [*found.largest, *new])
+    gone, new = -removed["examples"], added["examples"]
+    most = found.num_largest
+    _keep_largest(found.largest_added, _changes(added, np.zeros_like(new), new, True, most), most)
+    _keep_largest(found.largest_removed, _changes(removed, -gone, gone, False, most), most)
+    _keep_largest(found.largest_changed, _changes(after, before["examples"], growth, True, most), most)
+
+
+def _keep_largest(kept: list[Change], changes: Iterator[Change], most: int) -> None:
+    kept[:] = heapq.nlargest(most, [*kept, *changes])
 
 
 def _changes(

@@ -7,14 +7,15 @@ published yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from groupstream.dataset import Dataset, Split
-from groupstream.differences import COLUMNS, ID_COLUMNS, Change, by_stored_hash, by_unkeyed_hash, compare
+from groupstream.differences import COLUMNS, ID_COLUMNS, Change, by_stored_hash, by_unkeyed_hash, compare, merged
 from groupstream.index_file import IndexFile
 from groupstream.label_differences import LabelChange, compare_labels, count_labels
 
@@ -57,14 +58,30 @@ def feature_changes(old: Dataset, new: Dataset) -> dict[str, Any]:
     return _changed(_features(old), _features(new))
 
 
-def group_parts(
-    before: Split, after: Split, on_groups: OnGroups = lambda count: None
-) -> tuple[Iterator[np.ndarray], Iterator[np.ndarray]]:
-    """The groups of both as sorted parts that `differences.compare` takes; the seeds may differ."""
-    one_seed = before.seed == after.seed
-    columns, read = (COLUMNS, by_stored_hash) if one_seed else (ID_COLUMNS, by_unkeyed_hash)
-    old, new = (read(_counted(split.index_file.batches(list(columns)), on_groups)) for split in (before, after))
-    return old, new
+def sorted_groups(
+    splits: Sequence[Split], *, by_seed: bool, on_groups: OnGroups = lambda count: None
+) -> Iterator[np.ndarray]:
+    """The groups of splits of one version as sorted parts, for `differences.compare`. A group of several is one.
+
+    Positions count on from split to split.
+
+    Args:
+        by_seed: as they lie, which is for versions of one seed; else they are sorted anew, in memory.
+    """
+    columns, read = (COLUMNS, by_stored_hash) if by_seed else (ID_COLUMNS, by_unkeyed_hash)
+    starts = itertools.accumulate((split.num_groups for split in splits), initial=0)
+    return merged(
+        [
+            _moved(read(_counted(split.index_file.batches(list(columns)), on_groups)), start)
+            for split, start in zip(splits, starts, strict=False)
+        ]
+    )
+
+
+def _moved(parts: Iterator[np.ndarray], start: int) -> Iterator[np.ndarray]:
+    for part in parts:
+        part["position"] += start
+        yield part
 
 
 def _counted(batches: Iterator[pa.RecordBatch], on_groups: OnGroups) -> Iterator[pa.RecordBatch]:
@@ -128,7 +145,9 @@ def _files(split: Split) -> list[str]:
 
 
 def _group_differences(before: Split, after: Split, num_largest: int, on_groups: OnGroups) -> dict[str, Any]:
-    found = compare(*group_parts(before, after, on_groups), num_largest)
+    by_seed = before.seed == after.seed
+    old, new = (sorted_groups([split], by_seed=by_seed, on_groups=on_groups) for split in (before, after))
+    found = compare(old, new, num_largest)
     return {
         "groups": {name: getattr(found, name) for name in _GROUPS},
         "largest_changes": _named(found.largest, before, after),
@@ -136,26 +155,31 @@ def _group_differences(before: Split, after: Split, num_largest: int, on_groups:
 
 
 def _named(changes: list[Change], before: Split, after: Split) -> list[dict[str, Any]]:
-    ids = {
-        is_after: ids_at(split, {c.position for c in changes if c.is_after == is_after})
-        for is_after, split in ((False, before), (True, after))
-    }
+    ids = ids_of(changes, [before], [after])
     return [
-        {"group_id": ids[c.is_after][c.position], "examples_before": c.before, "examples_after": c.after}
-        for c in changes
+        {"group_id": group_id, "examples_before": change.before, "examples_after": change.after}
+        for change, group_id in zip(changes, ids, strict=True)
     ]
 
 
-def ids_at(split: Split, positions: set[int]) -> dict[int, bytes]:
-    """The ids of the groups at these places in stored order. Reads the index up to the last of them."""
+def ids_of(changes: Sequence[Change], before: Sequence[Split], after: Sequence[Split]) -> list[bytes]:
+    """The ids of the groups that changed, by the positions that `sorted_groups` gave them. Reads the indexes once."""
+    ids = {
+        is_after: _ids_at(splits, {c.position for c in changes if c.is_after == is_after})
+        for is_after, splits in ((False, before), (True, after))
+    }
+    return [ids[c.is_after][c.position] for c in changes]
+
+
+def _ids_at(splits: Sequence[Split], positions: set[int]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     first = 0
-    for batch in split.index_file.batches(["group_id"]) if positions else ():
+    for batch in itertools.chain.from_iterable(split.index_file.batches(["group_id"]) for split in splits):
+        if len(found) == len(positions):
+            break
         inside = [p for p in positions if first <= p < first + len(batch)]
         found |= {p: batch.column("group_id")[p - first].as_py() for p in inside}
         first += len(batch)
-        if len(found) == len(positions):
-            break
     return found
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from groupstream.differences import Differences, by_stored_hash, by_unkeyed_hash, compare
+from groupstream.differences import Differences, by_stored_hash, by_unkeyed_hash, compare, merged
 from groupstream.errors import CorruptError
 from groupstream.group_order import hash_group_ids
 
@@ -69,14 +71,37 @@ def test_two_tables_differ_as_two_dictionaries_do(case: str, seeds: tuple[int, i
     before, after = CASES[case](random.Random(case))
     read = by_stored_hash if seeds[0] == seeds[1] else by_unkeyed_hash
     found = compare(read(batches(before, seeds[0], rows[0])), read(batches(after, seeds[1], rows[1])), num_largest=8)
-    largest, found.largest = found.largest, []
-    assert found == expected(before, after)
+    assert replace(found, num_largest=5, largest_added=[], largest_removed=[], largest_changed=[]) == expected(
+        before, after
+    )
     sizes = {i: abs(after.get(i, (0,))[0] - before.get(i, (0,))[0]) for i in {*before, *after}}
-    assert [change.size for change in largest] == sorted(filter(None, sizes.values()), reverse=True)[:8]
+    assert [change.size for change in found.largest] == sorted(filter(None, sizes.values()), reverse=True)[:8]
     places = {False: stored_ids(before, seeds[0]), True: stored_ids(after, seeds[1])}
-    for change in largest:
+    for change in found.largest:
         group_id = places[change.is_after][change.position]
         assert (change.before, change.after) == (before.get(group_id, (0,))[0], after.get(group_id, (0,))[0])
+    for kept, kind in (
+        (found.largest_added, {i for i in after if i not in before}),
+        (found.largest_removed, {i for i in before if i not in after}),
+        (found.largest_changed, {i for i in after if i in before}),
+    ):
+        assert [change.size for change in kept] == sorted((sizes[i] for i in kind if sizes[i]), reverse=True)[:8]
+
+
+@pytest.mark.parametrize("read", [by_stored_hash, by_unkeyed_hash])
+@pytest.mark.parametrize("rows", [(1, 1, 1), (7, 64, 20), (1000, 1000, 1000)])
+def test_tables_are_merged_as_dictionaries_are_added(read: Any, rows: tuple[int, int, int]) -> None:
+    draw = random.Random(str(rows))
+    tables = [made_up(draw, num_groups) for num_groups in (300, 50, 200)]
+    whole: Sizes = {}
+    for table in tables:
+        for i, (examples, size) in table.items():
+            whole[i] = (whole.get(i, (0, 0))[0] + examples, whole.get(i, (0, 0))[1] + size)
+    parts = list(merged([read(batches(table, 5, n)) for table, n in zip(tables, rows, strict=True)]))
+    assert all(len(part) for part in parts)
+    found = compare(iter(parts), read(batches(whole, 5, 50)))
+    assert (found.kept, found.largest) == (len(whole), [])
+    assert found.added + found.removed + found.grown + found.shrunk + found.rewritten == 0
 
 
 def test_hashes_that_share_their_first_half_are_told_apart() -> None:
