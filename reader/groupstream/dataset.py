@@ -72,6 +72,11 @@ class Dataset(Mapping[str, "Split"]):
         """The features of an example."""
         return self.manifest.features
 
+    @property
+    def stored_at(self) -> Location:
+        """The store that it is read from, and its folder there."""
+        return self._location
+
     def read_file(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """The bytes of a file of the version, or of a range of it.
 

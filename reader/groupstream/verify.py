@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 
-import numpy as np
-import pyarrow as pa
-
-from groupstream.binary import byte_lengths
-from groupstream.chunk import Chunk
-from groupstream.commit import checksums
-from groupstream.dataset import Dataset, Split
+from groupstream.dataset import Dataset
 from groupstream.errors import CorruptError
-from groupstream.examples.decoding import decode_examples
-from groupstream.features import Feature, Features
-from groupstream.group import Group
-from groupstream.group_order import HASH_BYTES, hash_group_ids, hash_words, shard_of
-from groupstream.group_rows import numbers_of, rows_of_batch
-from groupstream.group_table import statistics_of
-from groupstream.manifest import Shard, StoredFile
+from groupstream.manifest import CheckResult, Manifest
+from groupstream.verify_files import check_checksums, check_sizes
+from groupstream.verify_finding import Finding
+from groupstream.verify_groups import check_groups
+from groupstream.verify_index import check_order, check_sums
+from groupstream.verify_labels import check_labels
+from groupstream.verify_manifest import check_manifest
 
-_BLOCK_BYTES = 8 << 20
+SAMPLE_BYTES = 256 << 20
 
 
-def verify(dataset: Dataset, on_bytes: Callable[[int], None] = lambda size: None) -> int:
-    """Reads all of a version, twice, and compares it with its manifest. Holds 24 bytes a group, and a chunk.
+def _ignore(size: int) -> None:
+    pass
+
+
+def check_files(
+    dataset: Dataset, *, full: bool, sample_bytes: int = SAMPLE_BYTES, on_bytes: Callable[[int], None] = _ignore
+) -> list[CheckResult]:
+    """Compares a version with its manifest. One check that fails keeps no other from running.
+
+    The manifest, the tables and the small files are always read whole, the shards twice: as files and as groups. Of
+    large versions a sample is read: shards that are drawn, and groups; the same ones each time, as the digest of the
+    manifest is the seed. Memory is bounded by 24 bytes a group of one split, and a few blocks.
 
     Args:
-        on_bytes: called with the number of bytes just read.
+        full: whether to read all of a version whose shards have more than `sample_bytes`.
+        sample_bytes: at most so much of its shards is read whole, and about as much in groups; of each shard at least
+            the first group, up to 64 KiB.
+        on_bytes: called with the number of bytes just read of files and groups, maybe in threads.
+
+    Returns:
+        One result of kind "files" a check, passed or not.
+
+    Raises:
+        StoreError: the store cannot be reached.
+    """
+    return [finding.result() for finding in run_checks(dataset, full, sample_bytes, on_bytes)]
+
+
+def verify(dataset: Dataset, on_bytes: Callable[[int], None] = _ignore) -> int:
+    """Reads all of a version, twice, and compares it with its manifest.
+
+    Args:
+        on_bytes: called with the number of bytes just read, maybe in threads.
 
     Returns:
         The number of examples read.
@@ -35,107 +58,37 @@ def verify(dataset: Dataset, on_bytes: Callable[[int], None] = lambda size: None
     Raises:
         CorruptError: the first thing that is not as it was written.
     """
-    for file in dataset.manifest.all_files():
-        _verify_file(dataset, file, on_bytes)
-    group_id = {dataset.manifest.group_feature: Feature(dtype="bytes", optional=True)}
-    return sum(_verify_split(split, group_id) for split in dataset.values())
+    for finding in run_checks(dataset, True, SAMPLE_BYTES, on_bytes):
+        if not finding.passed:
+            raise CorruptError(finding.faults[0].message)
+    return sum(split.statistics.num_examples for split in dataset.manifest.splits.values())
 
 
-def _verify_file(dataset: Dataset, file: StoredFile, on_bytes: Callable[[int], None]) -> None:
-    def blocks() -> Iterator[bytes]:
-        position = 0
-        while block := dataset.read_file(file.path, position, _BLOCK_BYTES):
-            position += len(block)
-            on_bytes(len(block))
-            yield block
-
-    for what, value in checksums(blocks()).items():
-        if getattr(file, what) != value:
-            raise CorruptError(
-                f"{dataset.location}/{file.path} has {what} {value}, its manifest says {getattr(file, what)}. "
-                "Pull the version again"
-            )
-
-
-def _verify_split(split: Split, group_id: Features) -> int:
-    if statistics_of(split.group_table(["num_examples", "num_bytes", "num_words"])) != split.info.statistics:
-        raise CorruptError(f"the index of split {split.name} does not add up to the statistics of the manifest")
-    _verify_index(split)
-    return sum(_verify_chunk(chunk, group_id) for chunk in split.stream().chunks(decode=False))
+def run_checks(dataset: Dataset, full: bool, sample_bytes: int, on_bytes: Callable[[int], None]) -> Iterator[Finding]:
+    """The checks one after the other, as they are done. See `check_files`."""
+    manifest = dataset.manifest
+    splits = list(dataset.from_shards().values())
+    sample = None if reads_all(manifest, full, sample_bytes) else sample_bytes
+    seed = int.from_bytes(hashlib.sha256(manifest.digest.encode()).digest()[:8], "big")
+    yield check_manifest(dataset)
+    yield check_sizes(dataset)
+    yield check_checksums(dataset, sample, seed, on_bytes)
+    yield check_sums(manifest, splits)
+    yield check_order(splits)
+    yield check_labels(manifest.spec, splits)
+    yield check_groups(manifest, splits, sample, seed, on_bytes)
 
 
-def _verify_index(split: Split) -> None:
-    """The groups stand in the order of their hashes; those of a shard one after the other, and they fill it."""
-    shards = split.info.shards
-    found = np.zeros((len(shards), 3), np.int64)  # bytes, groups and examples
-    before = np.zeros((0, HASH_BYTES), np.uint8)
-    for batch in split.index_file.batches():
-        before = _verify_order(split, batch, before)
-        rows = rows_of_batch(batch, 0)
-        for number in np.unique(rows.shard_index).tolist():
-            here = rows.take(np.flatnonzero(rows.shard_index == number))
-            ends = found[number, 0] + np.cumsum(here.length_bytes)
-            if not np.array_equal(here.offset_bytes, ends - here.length_bytes):
-                raise CorruptError(_not_filled(shards[number]))
-            found[number] += here.length_bytes.sum(), len(here), here.num_examples.sum()
-    for shard, (size_bytes, num_groups, num_examples) in zip(shards, found.tolist(), strict=True):
-        if size_bytes != shard.size_bytes:
-            raise CorruptError(_not_filled(shard))
-        if (num_groups, num_examples) != (shard.num_groups, shard.num_examples):
-            raise CorruptError(f"the index has other counts of groups or examples for {shard.path} than the manifest")
+def reads_all(manifest: Manifest, full: bool, sample_bytes: int) -> bool:
+    """Whether all is read: because it is asked for, or because the shards have no more than a sample would."""
+    return full or _shard_bytes(manifest) <= sample_bytes
 
 
-def _verify_order(split: Split, batch: pa.RecordBatch, before: np.ndarray) -> np.ndarray:
-    """Compares the hash of each group with its id and with that of the group before; gives that of the last."""
-    hashes = hash_group_ids(batch.column("group_id").to_pylist(), split.seed)
-    stored = np.frombuffer(b"".join(batch.column("group_hash").to_pylist()), np.uint8).reshape(-1, HASH_BYTES)
-    shards = shard_of(hash_words(hashes)[0], len(split.info.shards))
-    first, last = hash_words(np.concatenate([before, hashes]))
-    ascends = (first[1:] > first[:-1]) | ((first[1:] == first[:-1]) & (last[1:] > last[:-1]))
-    if not (
-        np.array_equal(hashes, stored)
-        and ascends.all()
-        and np.array_equal(shards, numbers_of(batch.column("shard_index")))
-    ):
-        raise CorruptError(f"the index of split {split.name} is not in the order of the hashes of its group ids")
-    return hashes[-1:]
+def planned_bytes(manifest: Manifest, full: bool, sample_bytes: int) -> int:
+    """About how many bytes of files and groups the checks read."""
+    shards, files = _shard_bytes(manifest), sum(file.size_bytes for file in manifest.all_files())
+    return files - shards + 2 * (shards if reads_all(manifest, full, sample_bytes) else sample_bytes)
 
 
-def _not_filled(shard: Shard) -> str:
-    return f"the groups that the index places in {shard.path} do not fill it one after the other"
-
-
-def _verify_chunk(chunk: Chunk, group_id: Features) -> int:
-    groups = list(chunk.groups())
-    if chunk.is_large:
-        return _verify_group(groups[0], group_id)
-    records, counts = chunk.records, chunk.rows.num_examples
-    found = decode_examples(records, group_id).column(0).to_pylist()
-    owner = np.repeat(np.arange(len(groups)), counts).tolist()
-    wrong = next((row for row, i in enumerate(owner) if found[row] != groups[i].id), None)
-    if wrong is not None:
-        _refuse_stranger(found[wrong], groups[owner[wrong]])
-    num_bytes = np.add.reduceat(byte_lengths(records), np.cumsum(counts) - counts)
-    for group, size in zip(groups, num_bytes.tolist(), strict=True):
-        _verify_size(group, size)
-    return len(records)
-
-
-def _verify_group(group: Group, group_id: Features) -> int:
-    num_bytes = 0
-    for records in group.records():
-        for found in decode_examples(records, group_id).column(0).unique().to_pylist():
-            if found != group.id:
-                _refuse_stranger(found, group)
-        num_bytes += int(byte_lengths(records).sum())
-    _verify_size(group, num_bytes)
-    return group.num_examples
-
-
-def _refuse_stranger(found: bytes | None, group: Group) -> None:
-    raise CorruptError(f"an example of group {found!r} stands where the index places group {group.id!r}")
-
-
-def _verify_size(group: Group, num_bytes: int) -> None:
-    if num_bytes != group.num_bytes:
-        raise CorruptError(f"group {group.name!r} has {num_bytes:,} bytes, the index says {group.num_bytes:,}")
+def _shard_bytes(manifest: Manifest) -> int:
+    return sum(shard.size_bytes for split in manifest.splits.values() for shard in split.shards)

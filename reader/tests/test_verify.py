@@ -28,7 +28,8 @@ def test_verify_reads_every_byte_of_every_file(golden: Path) -> None:
     dataset = groupstream.open("text", str(golden))
     read: list[int] = []
     assert verify(dataset, read.append) == 40
-    assert sum(read) == sum(file.size_bytes for file in dataset.manifest.all_files())
+    shards = sum(shard.size_bytes for shard in dataset.manifest.splits["train"].shards)
+    assert sum(read) == sum(file.size_bytes for file in dataset.manifest.all_files()) + shards  # once more, as groups
 
 
 @pytest.mark.parametrize("name", ["text", "tags", "digits"])
@@ -115,15 +116,17 @@ def rename(table: pa.Table) -> pa.Table:
     return set_column(table, "group_id", [b"x" + i for i in table["group_id"].to_pylist()])
 
 
-def move_between_groups(name: str, amount: int) -> Callable[[pa.Table], pa.Table]:
+def move_between_groups(**amounts: int) -> Callable[[pa.Table], pa.Table]:
     """Totals stay, so that only a look at the groups themselves tells."""
 
     def change(table: pa.Table) -> pa.Table:
-        values = table[name].to_numpy().copy()
         first, second = np.flatnonzero(table["shard_index"].to_numpy() == 0)[:2]
-        values[first] += amount
-        values[second] -= amount
-        return set_column(table, name, values)
+        for name, amount in amounts.items():
+            values = table[name].to_numpy().copy()
+            values[first] += amount
+            values[second] -= amount
+            table = set_column(table, name, values)
+        return table
 
     return change
 
@@ -136,9 +139,10 @@ def move_between_groups(name: str, amount: int) -> Callable[[pa.Table], pa.Table
         (lambda t: set_column(t, "group_hash", t["group_hash"].to_pylist()[::-1]), "is not in the order of the hashes"),
         (lambda t: set_column(t, "shard_index", np.zeros(len(t), np.int32)), "is not in the order of the hashes"),
         (lambda t: set_column(t, "offset_bytes", t["offset_bytes"].to_numpy() + 1), "do not fill it"),
-        (move_between_groups("length_bytes", 1), "do not fill it"),
-        (move_between_groups("num_examples", 1), "stands where the index places group"),
-        (move_between_groups("num_bytes", 1), "bytes, the index says"),
+        (move_between_groups(length_bytes=1), "cannot have the sizes"),
+        (move_between_groups(length_bytes=1, num_bytes=1), "do not fill it"),
+        (move_between_groups(num_examples=1), "cannot have the sizes that the index says: length_bytes 1"),
+        (move_between_groups(num_examples=1, num_bytes=-16), r"should have \d+ examples, \d+ were read"),
     ],
 )
 @pytest.mark.parametrize("rows", [7, 1 << 13])
