@@ -179,9 +179,14 @@ def test_a_group_in_two_splits_is_one_group_with_all_its_examples(made: MakeVers
     shared = {"train": {b"a": 3, b"b": 2}, "test": {b"a": 1, b"c": 5}}
     found = drift(made(shared), made({b"a": 4, b"b": 2, b"c": 5}, seed=seed), **NO_LIMITS)
     assert all(result.passed for result in found.values())
-    [broken, *_] = drift(made(shared), made({b"a": 5, b"c": 5}, seed=seed), **NO_LIMITS).values()
-    assert broken.observed == "0.333 (3 in made@3.0.0, 2 now)"
-    assert broken.offenders == ("'b' is gone with 2 examples",)
+    moved = made({"train": {b"a": 5}, "test": {b"d": 7}}, seed=seed)
+    [broken, *_] = drift(made(shared), moved, **NO_LIMITS).values()
+    assert broken.observed == "0.333 (3 in made@4.0.0, 2 now)"
+    assert broken.offenders == (
+        "'d' is new with 7 examples",
+        "'c' is gone with 5 examples",
+        "'b' is gone with 2 examples",
+    )
 
 
 @pytest.mark.parametrize(
