@@ -81,28 +81,29 @@ class _GroupReader:
 
     def read_all(self) -> None:
         """Reads every group."""
-        self._read_whole(self._inside(note=True))
+        self._read_whole(self._inside())
 
     def read_sample(self, sample: Sample) -> None:
         """Reads the groups of a sample; of large ones the beginning."""
+        large: list[GroupRows] = []  # each of them takes 64 KiB of the sample at least, so they are few
 
-        def chosen(*, is_cut: bool) -> Iterator[GroupRows]:
-            for rows in self._inside(note=not is_cut):
-                wanted = sample.rows(rows.shard_index, rows.offset_bytes)
-                wanted &= (rows.length_bytes > sample.group_bytes) == is_cut
-                yield rows.take(np.flatnonzero(wanted))
+        def chosen() -> Iterator[GroupRows]:
+            for rows in self._inside():
+                rows = rows.take(np.flatnonzero(sample.rows(rows.shard_index, rows.offset_bytes)))
+                is_large = rows.length_bytes > sample.group_bytes
+                large.extend(rows.cut(i, i + 1) for i in np.flatnonzero(is_large).tolist())
+                yield rows.take(np.flatnonzero(~is_large)) if is_large.any() else rows
 
-        self._read_whole(chosen(is_cut=False))
-        for rows in chosen(is_cut=True):
-            for i in range(len(rows)):
-                self._read_beginning(rows.cut(i, i + 1), sample.group_bytes)
+        self._read_whole(chosen())
+        for row in large:
+            self._read_beginning(row, sample.group_bytes)
 
-    def _inside(self, *, note: bool) -> Iterator[GroupRows]:
+    def _inside(self) -> Iterator[GroupRows]:
         """The rows of the index that name bytes of a shard, a row group at a time; the others are faults."""
         for batch in group_batches(self._split, SCHEMA.names):
             is_inside = inside_shards(batch, self._sizes) & (numbers_of(batch.column("num_examples")) > 0)
             rows = rows_of_batch(batch, 0)
-            for row in np.flatnonzero(~is_inside).tolist() if note else []:
+            for row in np.flatnonzero(~is_inside).tolist():
                 self._add(rows.group_ids[row], _outside(rows.group_ids[row]))
             yield rows if is_inside.all() else rows.take(np.flatnonzero(is_inside))
 

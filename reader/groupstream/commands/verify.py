@@ -31,18 +31,18 @@ def verify(
     """
     from groupstream.dataset import open_dataset
     from groupstream.errors import CorruptError
-    from groupstream.verify import SAMPLE_BYTES, planned_bytes, reads_all, run_checks
+    from groupstream.verify import Extent, run_checks
 
     dataset = open_dataset(ref, root)
-    manifest = dataset.manifest
+    manifest, extent = dataset.manifest, Extent(full)
     findings = []
-    with progress_bar("Reading", planned_bytes(manifest, full, SAMPLE_BYTES), in_bytes=True) as advance:
-        for finding in run_checks(dataset, full, SAMPLE_BYTES, advance):
+    with progress_bar("Reading", extent.planned_bytes(manifest), in_bytes=True) as advance:
+        for finding in run_checks(dataset, extent, advance):
             findings.append(finding)
             if not json:
                 typer.echo(_lines(finding.result()))
     failed = [finding for finding in findings if not finding.passed]
-    found = _summary(manifest, findings, is_whole=reads_all(manifest, full, SAMPLE_BYTES))
+    found = _summary(manifest, findings, is_whole=extent.reads_all(manifest))
     typer.echo(to_json(found) if json else _sentence(found, len(failed)))
     if failed:
         raise CorruptError(failed[0].faults[0].message)
