@@ -48,7 +48,7 @@ def build_dataset(spec: Spec) -> BuildResult:
                 refuse_failed(checked.results)
             with stages("Draw the card"):
                 number = claim(plan, store, run.claim())
-                version = describe(drafted, checked, number)
+                version = describe(drafted, checked, number, store)
             folder = f"{spec.name}/{number}"
             location = f"{store.root}/{folder}"
             run.reserved(version.manifest, location)

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from cards import render_card
+from cards.croissant import croissant
+from cards.hub_card import hub_card
 from groupstream import ConflictError, layout
+from groupstream.commands.check_table import as_dicts
 from groupstream.commit import claim_version, describe_file, read_claim
-from groupstream.dataset import Dataset
-from groupstream.features import GROUP_ID
 from groupstream.layout import version_key
 from groupstream.manifest import Manifest, canonical_json
 from groupstream.refs import published_versions
 from groupstream.stores import Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
+from pipelines.card import draw_card
 from pipelines.checks import Checked
 from pipelines.content_store import Content
 from pipelines.draft import Draft
 from pipelines.plan import Plan
-
-_SAMPLES = 3
+from pipelines.previous import previous_version
 
 
 @dataclass(frozen=True)
@@ -71,41 +67,24 @@ def _built_among(published: list[str], plan: Plan, store: Store) -> str | None:
     return next((v for v in reversed(published) if claims[v].get("digest") == plan.digest), None)
 
 
-def describe_version(draft: Draft, checked: Checked, version: str) -> Version:
-    """Gives a checked draft its number, draws its card and describes every file.
+def describe_version(draft: Draft, checked: Checked, version: str, store: Store) -> Version:
+    """Gives a checked draft its number, draws its cards and describes every file.
 
-    Raises:
-        CorruptError: what was written cannot be read.
+    Args:
+        store: where earlier versions are, which the card compares it with.
     """
     manifest = draft.manifest.model_copy(update={"version": version, "checks": checked.results})
+    previous = previous_version(store, manifest.name, version)
     more: dict[str, bytes] = {
         "features.json": canonical_json(features_json(manifest.features)),
         "dataset_info.json": canonical_json(
             dataset_info_json(manifest.name, version, manifest.description, manifest.splits)
         ),
-        layout.CARD: _card(manifest, draft.dataset),
+        layout.README: hub_card(manifest).encode(),
+        layout.CROISSANT: canonical_json(croissant(manifest)),
+        layout.CARD: draw_card(manifest, draft.dataset, previous).encode(),
+        layout.CHECKS: canonical_json(as_dicts(checked.results)),
+        layout.DATA_DOCS: checked.data_docs,
     }
     described = tuple(describe_file(path, content) for path, content in more.items())
     return Version(manifest.model_copy(update={"files": manifest.files + described}), {**draft.files, **more})
-
-
-def _card(manifest: Manifest, dataset: Dataset) -> bytes:
-    columns = ["group_id", "num_examples", "num_bytes", "num_words"]  # that it needs; the others take as much memory
-    tables = {name: split.group_table(columns) for name, split in dataset.items()}
-    stored = {file.path for file in dataset.manifest.files}
-    labels = {
-        name: pq.read_table(pa.BufferReader(dataset.read_file(layout.label_table_file(name))))
-        for name in dataset
-        if layout.label_table_file(name) in stored
-    }
-    return render_card(manifest, tables, _samples(dataset), labels).encode()
-
-
-def _samples(dataset: Dataset) -> list[dict[str, Any]]:
-    """The first example of each of the first groups of the first split."""
-    split = next(iter(dataset.values()))
-    return [
-        {GROUP_ID: group.id, **next(group.examples())}
-        for rows in itertools.islice(split.index_file.rows(0, _SAMPLES), 1)
-        for group in split.groups_of(rows)
-    ]
