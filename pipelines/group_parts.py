@@ -51,14 +51,14 @@ class GroupPartWriter:
         if self._waiting is not None:
             segments = pa.concat_tables([self._waiting, segments])
         segments = segments.combine_chunks()
-        last = int(_first_of_groups(segments)[-1])
+        last = int(first_of_groups(segments)[-1])
         if last:
             self._write(segments.slice(0, last))
         self._waiting = _summed(segments.slice(last))
 
     def _write(self, segments: pa.Table) -> None:
-        first = _first_of_groups(segments)
-        _refuse_collisions(segments["group_id"].combine_chunks(), first)
+        first = first_of_groups(segments)
+        refuse_collisions(segments["group_id"].combine_chunks(), first)
         sums = {name: np.add.reduceat(segments[name].to_numpy(), first) for name in _SUMS}
         heads = segments.select(["group_id", "group_hash"]).take(integers(first))
         rows = {
@@ -106,11 +106,11 @@ def _summed(segments: pa.Table) -> pa.Table:
     head = segments.slice(0, 1).to_pylist()[0]
     sums = {name: pc.sum(segments[name]).as_py() for name in _SUMS}
     lists = {"labels": labels["label"].to_pylist(), "label_examples": labels["num_examples"].to_pylist()}
-    _refuse_collisions(segments["group_id"].combine_chunks(), np.zeros(1, np.int64))
+    refuse_collisions(segments["group_id"].combine_chunks(), np.zeros(1, np.int64))
     return pa.Table.from_pylist([{**head, **sums, **lists}], segments.schema)
 
 
-def _first_of_groups(segments: pa.Table) -> np.ndarray:
+def first_of_groups(segments: pa.Table) -> np.ndarray:
     """int64[num_groups]: the first segment of each group."""
     first = np.ones(len(segments), bool)
     for position, name in enumerate(("hash_first", "hash_last")):
@@ -120,7 +120,7 @@ def _first_of_groups(segments: pa.Table) -> np.ndarray:
     return np.flatnonzero(first)
 
 
-def _refuse_collisions(group_ids: pa.Array, first: np.ndarray) -> None:
+def refuse_collisions(group_ids: pa.Array, first: np.ndarray) -> None:
     """Two groups with one 128-bit hash would be mixed. It will not happen; if it does, nothing is lost."""
     head = np.repeat(first, np.diff(np.append(first, len(group_ids))))
     same = pc.equal(group_ids, group_ids.take(integers(head)))

@@ -78,6 +78,7 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
     shards = {split: read_merged_shards(staging, split, number) for split, number in num_shards.items()}
     counts = _reconcile(tally, [shard for merged in shards.values() for shard in merged])
     staging.remove("runs")
+    staging.remove("regrouped")
     quarantine = join_quarantine(staging, tally)
     features = {
         name: feature.model_copy(update={"optional": feature.optional or tally.nulls[name] > 0})
@@ -91,7 +92,9 @@ def _least_bytes(plan: Plan) -> int:
     """What the shards take at least: all of the source, where no feature and no example of it may be left out."""
     chooses = getattr(plan.spec.source, "features", None) is not None
     drops = plan.spec.partitioner.missing == "drop" or plan.spec.checks.num_tolerated(1 << 62) > 0
-    return 0 if chooses or drops else int(plan.source.get("num_bytes", 0))
+    groups = plan.spec.checks.groups
+    drops_groups = groups.too_small == "drop" or groups.too_large in ("drop", "cap")
+    return 0 if chooses or drops or drops_groups else int(plan.source.get("num_bytes", 0))
 
 
 def _joined(plan: Plan, staging: StagingArea, split: str, shards: list[MergedShard]) -> PartitionedSplit:
@@ -128,6 +131,7 @@ def _reconcile(tally: Tally, shards: list[MergedShard]) -> Counts:
         examples_in=tally.examples_in,
         examples_out=sum(shard.num_examples for shard in shards),
         dropped=dict(sorted(tally.dropped.items())),
+        regrouped=dict(sorted(tally.regrouped.items())),
     )
     if counts.examples_in != counts.examples_out + tally.num_dropped:
         raise CorruptError(

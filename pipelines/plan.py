@@ -12,10 +12,11 @@ from groupstream.manifest import FORMAT_VERSION, canonical_json
 from partitioners import CountingPartitioner
 from partitioners.splits import ONLY_SPLIT
 from pipelines.memory import MemoryBudget, share_memory
+from pipelines.regroup_rule import regroup_rule
 from sources import Piece
 from sources.selection import hint
 from specs import Spec
-from validation.examples import refuse_impossible_checks
+from validation.impossible_checks import refuse_impossible_checks
 
 # Raised by one whenever the same spec and source come to give other bytes.
 BUILD_REVISION = 2
@@ -71,7 +72,7 @@ def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
 
     Raises:
         SourceError: the source cannot be read.
-        SpecError: the spec names a feature that the source does not have.
+        SpecError: the spec names a feature that the source does not have, or asks for what cannot be done.
     """
     features = spec.source.available_features()
     for name in sorted(spec.partitioner.reads):
@@ -81,6 +82,7 @@ def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
         _refuse_no_text(name, features[name])
     label_feature = _label_feature(spec, features)
     refuse_impossible_checks(spec.checks.examples, features)
+    regroup_rule(spec)  # refuses what cannot be done
     source = {"kind": spec.source.kind, **(spec.source.identity() if identify else {})}
     digest = _digest(spec, source, spec.partitioner.identity()) if identify else ""
     source_bytes = None if spec.runner.is_distributed else source.get("num_bytes")

@@ -25,6 +25,7 @@ def write_outcome(staging: StagingArea, tally: Tally, num_shards: Mapping[str, i
         "dropped": tally.dropped,
         "offenders": tally.offenders,
         "nulls": tally.nulls,
+        "regrouped": tally.regrouped,
         "num_shards": dict(num_shards),
     }
     staging.write(_OUTCOME, json.dumps(fields).encode())
@@ -34,8 +35,8 @@ def read_outcome(staging: StagingArea) -> tuple[Tally, dict[str, int]]:
     """The counts of the whole build, and how many shards each split has."""
     fields = json.loads(staging.read(_OUTCOME))
     offenders = {reason: [tuple(place) for place in places] for reason, places in fields["offenders"].items()}
-    tally = Tally(fields["examples_in"], Counter(fields["dropped"]), offenders, Counter(fields["nulls"]))
-    return tally, fields["num_shards"]
+    counters = {name: Counter(fields[name]) for name in ("dropped", "nulls", "regrouped")}
+    return Tally(fields["examples_in"], offenders=offenders, **counters), fields["num_shards"]
 
 
 def write_counts(staging: StagingArea, counts: Any) -> None:

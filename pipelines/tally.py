@@ -22,12 +22,14 @@ class Tally:
         dropped: by reason, examples left out.
         offenders: by reason, where the first of them stand; at most five.
         nulls: by feature, examples that lack it.
+        regrouped: by what was done, groups that were too small or too large.
     """
 
     examples_in: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     offenders: dict[str, list[Place]] = field(default_factory=dict)
     nulls: Counter[str] = field(default_factory=Counter)
+    regrouped: Counter[str] = field(default_factory=Counter)
 
     def with_dropped(self, reason: str, offenders: Sequence[Place], count: int) -> Tally:
         """The same, and `count` more dropped for `reason`."""
@@ -42,12 +44,13 @@ class Tally:
 
 def total(tallies: Iterable[Tally]) -> Tally:
     """All of them together. The order does not matter: of the offenders, the first in the source are kept."""
-    examples_in, dropped, nulls = 0, Counter[str](), Counter[str]()
+    examples_in, dropped, nulls, regrouped = 0, Counter[str](), Counter[str](), Counter[str]()
     offenders: dict[str, list[Place]] = {}
     for tally in tallies:
         examples_in += tally.examples_in
         dropped.update(tally.dropped)
         nulls.update(tally.nulls)
+        regrouped.update(tally.regrouped)
         for reason, places in tally.offenders.items():
             offenders[reason] = sorted({*offenders.get(reason, []), *places})[:MAX_OFFENDERS]
-    return Tally(examples_in, dropped, offenders, nulls)
+    return Tally(examples_in, dropped, offenders, nulls, regrouped)

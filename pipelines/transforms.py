@@ -19,6 +19,9 @@ from pipelines.merge import merge_shard, num_shards_for
 from pipelines.plan import Plan
 from pipelines.progress import ProgressWriter
 from pipelines.quarantine import quarantine_examples
+from pipelines.regroup import num_shards_after, regroup_range
+from pipelines.regroup_filter import RegroupedRange
+from pipelines.regroup_rule import RegroupRule, regroup_rule
 from pipelines.results import is_merged, read_rule, write_counts, write_merged_shard, write_outcome
 from pipelines.run_file import Run
 from pipelines.runs import RunWriter, Shape
@@ -106,13 +109,23 @@ class PartitionExamples(beam.PTransform):
             | "Assign splits" >> _map_batches(assign_splits, plan.spec.splits)
             | "Spill runs" >> beam.ParDo(SpillRuns(plan, staging))
         )
-        every_run = beam.pvalue.AsList(runs)
-        start = pieces.pipeline | "Start merging" >> beam.Create([None])
+        spilled = [beam.pvalue.AsList(runs)]
+        rule = regroup_rule(plan.spec)
+        if rule is not None:
+            regrouped = (
+                pieces.pipeline
+                | "Start regrouping" >> beam.Create([None])
+                | "Choose ranges" >> beam.ParDo(ChooseRanges(plan), *spilled)
+                | "Spread ranges" >> beam.Reshuffle()
+                | "Regroup" >> beam.ParDo(RegroupRanges(plan, staging, rule), *spilled)
+            )
+            spilled.append(beam.pvalue.AsList(regrouped))
         return (
-            start
-            | "Count and choose shards" >> beam.ParDo(ChooseShards(plan, staging), every_run)
+            pieces.pipeline
+            | "Start merging" >> beam.Create([None])
+            | "Count and choose shards" >> beam.ParDo(ChooseShards(plan, staging), *spilled)
             | "Spread shards" >> beam.Reshuffle()
-            | "Merge runs" >> beam.ParDo(MergeRuns(plan, staging), every_run)
+            | "Merge runs" >> beam.ParDo(MergeRuns(plan, staging), *spilled)
         )
 
 
@@ -159,7 +172,7 @@ class SpillRuns(beam.DoFn):
     """Batches -> sorted runs."""
 
     def __init__(self, plan: Plan, staging: StagingArea) -> None:
-        self._shape = Shape(plan.features, plan.text_features, plan.split_names, plan.label_feature, plan.spec.seed)
+        self._shape = _shape_of(plan)
         self._payload_bytes = plan.budget.payload_bytes
         self._staging = staging
 
@@ -187,6 +200,32 @@ class SpillRuns(beam.DoFn):
         return [WindowedValue(run, window.max_timestamp(), [window]) for run in runs]
 
 
+class ChooseRanges(beam.DoFn):
+    """One element -> (range, number of ranges) of every range of hashes whose groups are looked at together."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._shard_bytes = plan.spec.publish.shard_bytes
+
+    def process(self, _: None, runs: Sequence[Run]) -> Iterator[tuple[int, int]]:
+        """See `beam.DoFn.process`."""
+        number = num_shards_for(runs, self._shard_bytes)
+        yield from ((index, number) for index in range(number))
+
+
+class RegroupRanges(beam.DoFn):
+    """(range, number of ranges) -> what became of its groups that are too small or too large."""
+
+    def __init__(self, plan: Plan, staging: StagingArea, rule: RegroupRule) -> None:
+        self._shape = _shape_of(plan)
+        self._budget = plan.budget
+        self._staging = staging
+        self._rule = rule
+
+    def process(self, one: tuple[int, int], runs: Sequence[Run]) -> Iterator[RegroupedRange]:
+        """See `beam.DoFn.process`."""
+        yield regroup_range(self._staging, runs, self._rule, self._shape, self._budget, *one)
+
+
 class ChooseShards(beam.DoFn):
     """One element -> (split, shard index, number of shards) of every shard; the counts are written on the way."""
 
@@ -195,13 +234,11 @@ class ChooseShards(beam.DoFn):
         self._shard_bytes = plan.spec.publish.shard_bytes
         self._staging = staging
 
-    def process(self, _: None, runs: Sequence[Run]) -> Iterator[_ShardNumber]:
+    def process(self, _: None, runs: Sequence[Run], regrouped: Sequence[RegroupedRange] = ()) -> Iterator[_ShardNumber]:
         """See `beam.DoFn.process`."""
-        num_shards = {
-            split: num_shards_for([run for run in runs if run.split == split], self._shard_bytes)
-            for split in self._splits
-        }
-        write_outcome(self._staging, total(run.tally for run in runs), num_shards)
+        num_shards = {split: num_shards_after(runs, regrouped, split, self._shard_bytes) for split in self._splits}
+        tallies = [run.tally for run in runs] + [one.tally for one in regrouped]
+        write_outcome(self._staging, total(tallies), num_shards)
         for split, number in num_shards.items():
             yield from ((split, shard_index, number) for shard_index in range(number))
 
@@ -218,14 +255,20 @@ class MergeRuns(beam.DoFn):
         """See `beam.DoFn.setup`."""
         self._progress = ProgressWriter(self._staging.progress)
 
-    def process(self, shard: _ShardNumber, runs: Sequence[Run]) -> None:
+    def process(self, shard: _ShardNumber, runs: Sequence[Run], regrouped: Sequence[RegroupedRange] = ()) -> None:
         """See `beam.DoFn.process`. A shard that was finished before its bundle failed is not made again."""
         if not is_merged(self._staging, *shard[:2]):
-            write_merged_shard(self._staging, merge_shard(self._staging, runs, *shard, self._budget))
+            merged = merge_shard(self._staging, runs, *shard, self._budget, regrouped)
+            write_merged_shard(self._staging, merged)
         if self._discards:
-            discard_shard(self._staging, runs, *shard)
+            made = [run for one in regrouped for run in one.runs]
+            discard_shard(self._staging, [*runs, *made], *shard)
         with self._staging.explaining_errors():
             self._progress.add(shards=1)
+
+
+def _shape_of(plan: Plan) -> Shape:
+    return Shape(plan.features, plan.text_features, plan.split_names, plan.label_feature, plan.spec.seed)
 
 
 def _map_batches(function: Callable[..., Batch], *first: Any) -> beam.ParDo:
