@@ -13,7 +13,8 @@ from validation.bounds import refuse_empty_ranges
 class TextRules(BaseModel):
     """Rules for a text that hold in any language: they count characters and words, and know none.
 
-    A word is what stands between white space; a letter, a digit and white space are what Unicode calls so.
+    A word is what stands between white space. White space is what `str.isspace` says; letters, with the marks that
+    belong to them, and decimal digits are what Unicode calls so. A share of nothing, or a mean, breaks no rule.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,7 +35,11 @@ class TextRules(BaseModel):
         None, ge=0, le=1, description="Greatest share of digits among the characters that are no white space, 0 to 1."
     )
     max_share_of_repeated_lines: float | None = Field(
-        None, ge=0, le=1, description="Greatest share of its lines that stood in it before, empty ones aside; 0 to 1."
+        None,
+        ge=0,
+        le=1,
+        description="Greatest share of its lines that stood in it before, 0 to 1. Empty ones, and white space at both "
+        "ends of a line, do not count.",
     )
     max_repeated_character: int | None = Field(
         None, ge=1, description="Longest run of one and the same character that is no white space."
@@ -47,6 +52,11 @@ class TextRules(BaseModel):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> TextRules:
         refuse_empty_ranges(self)
+        mean, longest = self.min_mean_word_length, self.max_word_length
+        if mean is not None and longest is not None and mean > longest:
+            raise ValueError(
+                f"min_mean_word_length {mean} is above max_word_length {longest}, so nothing could pass; change one"
+            )
         return self
 
 
@@ -116,4 +126,12 @@ class ExampleCheck(BaseModel):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> ExampleCheck:
         refuse_empty_ranges(self)
+        words = self.text.min_words if self.text is not None else None
+        if words and self.max_length is not None and self.max_length < 2 * words - 1:
+            raise ValueError(
+                f"text.min_words {words} takes {2 * words - 1} characters, more than max_length {self.max_length}, "
+                "so nothing could pass; change one"
+            )
+        if self.pattern is not None and self.pattern == self.forbidden_pattern:
+            raise ValueError(f"pattern and forbidden_pattern are both {self.pattern!r}, so nothing could pass")
         return self

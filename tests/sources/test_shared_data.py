@@ -20,7 +20,8 @@ from groupstream.testing import GcsServer
 from partitioners import ByFeature, ByUrlHost, ExampleIds, Partitioner
 from sources import CommaSeparated, JsonLines, Source, Text, WikiExtractor
 from specs import Spec, load_spec
-from validation.examples import refuse_impossible_checks, violations
+from validation.examples import violations
+from validation.impossible_checks import refuse_impossible_checks
 
 pytestmark = pytest.mark.shared_data
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from groupstream import Feature, SpecError
 from validation import ExampleCheck
-from validation.examples import refuse_impossible_checks, violations
+from validation.examples import violations
+from validation.impossible_checks import refuse_impossible_checks
 
 
 def reasons(checks: dict[str, ExampleCheck], batch: pa.RecordBatch) -> list[str | None]:
