@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import itertools
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,6 +30,27 @@ class PercentileCheck(BaseModel):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}, so nothing could pass")
         return self
+
+
+class _Bound(NamedTuple):
+    """Bounds of the size at a percentage of the groups, and their name in the spec."""
+
+    percent: float
+    least: int | None
+    greatest: int | None
+    name: str
+
+
+def _refuse_crossing(bounds: Sequence[_Bound], size: SizeOf) -> None:
+    """Sizes ascend with the percentage, so a lower one may not be asked to be above a higher one."""
+    for low, high in itertools.product(bounds, bounds):
+        if low.percent > high.percent or low.least is None or high.greatest is None:
+            continue
+        if low.least > high.greatest:
+            raise ValueError(
+                f"{low.name} asks for at least {low.least:,}, {high.name} for at most {high.greatest:,}, but sizes "
+                "ascend with the percentage, so nothing could pass"
+            )
 
 
 class GroupChecks(BaseModel):
@@ -102,4 +125,29 @@ class GroupChecks(BaseModel):
             raise ValueError(
                 f"expected names {len(self.expected):,} groups, more than max_groups {self.max_groups:,}; raise it"
             )
+        self._refuse_impossible_shares()
+        for size in get_args(SizeOf):
+            _refuse_crossing(self._bounds_of(size), size)
         return self
+
+    def _refuse_impossible_shares(self) -> None:
+        if self.max_groups is not None and (self.max_share_of_largest or 1) * self.max_groups < 1:
+            raise ValueError(
+                f"max_share_of_largest {self.max_share_of_largest} needs more groups than max_groups {self.max_groups} "
+                "allows, since the largest of so many has more; raise one of them"
+            )
+        if self.max_examples is not None and (self.min_labels or 0) > self.max_examples:
+            raise ValueError(
+                f"min_labels {self.min_labels} is above max_examples {self.max_examples}, but an example has one label"
+            )
+
+    def _bounds_of(self, size: SizeOf) -> list[_Bound]:
+        """Of the smallest group, of percentiles, and of the largest."""
+        least, greatest = getattr(self, f"min_{size}"), getattr(self, f"max_{size}")
+        ends = [_Bound(0, least, None, f"min_{size}"), _Bound(100, None, greatest, f"max_{size}")]
+        of_percentiles = [
+            _Bound(check.percent, check.min, check.max, f"the percentile of {size} at {check.percent:g} %")
+            for check in self.percentiles
+            if check.of == size
+        ]
+        return [*ends, *of_percentiles]

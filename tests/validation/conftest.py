@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from groupstream.stores import LocalStore
 
 Sizes = Mapping[bytes, int]  # examples by group
 MakeVersion = Callable[..., Dataset]
+TablesAsVersion = Callable[..., Dataset]
 
 
 @pytest.fixture
@@ -47,6 +49,41 @@ def made(tmp_path: Path) -> MakeVersion:
             code={},
             seed=seed,
             features=dict(features),
+            group_feature="",
+            splits=infos,
+            counts=Counts(examples_in=0, examples_out=0),
+            files=tuple(files),
+        )
+        return Dataset(Location(LocalStore(tmp_path), folder.name), manifest)
+
+    return version
+
+
+@pytest.fixture
+def tables_as_version(tmp_path: Path) -> TablesAsVersion:
+    """A version with these group tables and label tables, by split; without examples."""
+
+    def version(tables: Mapping[str, pa.Table], labels: Mapping[str, pa.Table] | None = None) -> Dataset:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        infos, files = {}, []
+        for name, table in tables.items():
+            path = folder / layout.group_table_file(name)
+            write_group_table(path, [table])
+            info = describe_file(path.name, path)
+            infos[name] = SplitInfo(shards=(), group_table=info, statistics=statistics_of(table))
+        for name, table in (labels or {}).items():
+            path = folder / layout.label_table_file(name)
+            write_group_table(path, [table], LABEL_SCHEMA)
+            files.append(describe_file(path.name, path))
+        manifest = Manifest(
+            name="made",
+            version="1.0.0",
+            digest="",
+            spec={},
+            source={},
+            code={},
+            seed=0,
+            features={},
             group_feature="",
             splits=infos,
             counts=Counts(examples_in=0, examples_out=0),
