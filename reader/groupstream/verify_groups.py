@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -92,7 +93,8 @@ class _GroupReader:
                 rows = rows.take(np.flatnonzero(sample.rows(rows.shard_index, rows.offset_bytes)))
                 is_large = rows.length_bytes > sample.group_bytes
                 large.extend(rows.cut(i, i + 1) for i in np.flatnonzero(is_large).tolist())
-                yield rows.take(np.flatnonzero(~is_large)) if is_large.any() else rows
+                whole = rows.take(np.flatnonzero(~is_large)) if is_large.any() else rows
+                yield from [whole] if self._split.is_local else _runs(whole)  # elsewhere no byte between them is read
 
         self._read_whole(chosen())
         for row in large:
@@ -186,6 +188,14 @@ class _GroupReader:
         self.num_groups += num_groups
         self.num_bytes += num_bytes
         self._on_bytes(num_bytes)
+
+
+def _runs(rows: GroupRows) -> Iterator[GroupRows]:
+    """The same rows, cut where the next group does not lie after the one before."""
+    ends = rows.offset_bytes + rows.length_bytes
+    apart = (rows.shard_index[1:] != rows.shard_index[:-1]) | (rows.offset_bytes[1:] != ends[:-1])
+    for start, stop in itertools.pairwise([0, *(np.flatnonzero(apart) + 1).tolist(), len(rows)]):
+        yield rows.cut(start, stop)
 
 
 def _outside(group_id: bytes) -> str:

@@ -20,7 +20,7 @@ from groupstream.verify_tables import group_batches
 _COLUMNS = ["shard_index", "offset_bytes", "length_bytes"]
 _NUM_WINDOWS = 1 << 10  # about, of a sample
 _MAX_WINDOWS = 1 << 20  # of a split: 9 bytes of memory each
-_WINDOW_BYTES = (4 << 10, 256 << 10)  # least, and most unless there would be too many
+_WINDOW_BYTES = (64 << 10, 256 << 10)  # least, and most unless there would be too many
 _GROUP_BYTES = (64 << 10, 16 << 20)
 
 
