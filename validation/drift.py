@@ -65,8 +65,8 @@ def check_drift(checks: DriftChecks, before: Dataset | None, after: Dataset) -> 
         CorruptError: a table of either is not what was written.
     """
     if before is None:
-        limit = f"compared with {checks.compare_to}"
-        return [CheckResult(kind="drift", name="drift", limit=limit, observed="no earlier version yet", passed=True)]
+        limit, observed = f"compared with {checks.compare_to}", "none is published yet"
+        return [CheckResult(kind="drift", name="earlier version", limit=limit, observed=observed, passed=True)]
     pair = DriftPair(before, after)
     return [_result(finding, checks.accept) for find in _FINDINGS for finding in find(checks, pair)]
 
@@ -76,8 +76,8 @@ def way_out(results: Sequence[CheckResult]) -> str:
     if all(result.passed or result.kind != "drift" for result in results):
         return ""
     return (
-        "Where the source has drifted: look at the report of this run; if the new data is right, publish it with "
-        "--set checks.drift.accept=true, after which groupstream diff shows all that changed"
+        "The report of this run shows what changed since the earlier version; if the new data is right, publish it "
+        "with --set checks.drift.accept=true, and groupstream diff shows the rest"
     )
 
 
@@ -96,7 +96,8 @@ def _result(finding: _Finding, accept: bool) -> CheckResult:
 def _finding(name: str, value: float, limit: float, counted: str, offenders: Offenders) -> _Finding:
     """Of a value that may be at most `limit`."""
     observed = f"{as_figure(value, limit)} ({counted})"
-    return _Finding(name, limit_in_words(None, limit), observed, value > limit, offenders)
+    at_most = int(limit) if limit.is_integer() else limit  # 0, not 0.0
+    return _Finding(name, limit_in_words(None, at_most), observed, value > limit, offenders)
 
 
 def _num_groups(checks: DriftChecks, pair: DriftPair) -> Iterator[_Finding]:

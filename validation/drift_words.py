@@ -9,7 +9,7 @@ from groupstream.commands.printing import cut, one_line
 from groupstream.differences import Change
 from groupstream.label_differences import LabelChange, LabelDifferences
 
-_NAME_CHARACTERS = 80
+_NAME_CHARACTERS = 60
 _DIGITS = (3, 6, 9)
 
 
@@ -26,12 +26,12 @@ def as_figure(value: float, limit: float) -> str:
 
 
 def as_percentage(share: float) -> str:
-    """A share of a whole.
+    """A share of a whole in three digits, however small.
 
-    >>> as_percentage(0.125)
-    '12.5 %'
+    >>> as_percentage(0.125), as_percentage(0.000831), as_percentage(0)
+    ('12.5 %', '0.0831 %', '0 %')
     """
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.3g} %"
 
 
 def change_in_words(change: Change, group_id: bytes) -> str:
@@ -51,7 +51,7 @@ def label_in_words(change: LabelChange, found: LabelDifferences) -> str:
     """One label whose share changed.
 
     >>> label_in_words(LabelChange(b"x", before=1, after=0), LabelDifferences(0.1, 10, 0, ()))
-    "'x' had 10.0 % of the labels, now 0.0 %"
+    "'x' had 10 % of the labels, now 0 %"
     """
     before, now = change.before / max(found.num_before, 1), change.after / max(found.num_after, 1)
     return f"{quoted(change.label)} had {as_percentage(before)} of the labels, now {as_percentage(now)}"

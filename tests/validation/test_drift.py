@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,18 +21,20 @@ from groupstream.commit import claim_version, commit_version
 from groupstream.manifest import CheckResult
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
+from pipelines.checks import in_words
 from pipelines.draft import Draft, draft_version
 from pipelines.partition import partition
 from pipelines.plan import make_plan
 from pipelines.staging import staging_for
 from specs import load_spec
-from validation import DriftChecks
+from validation import Checks, DriftChecks
 from validation.drift import check_drift, refuse_impossible_drift, way_out
 from validation.size_distance import size_distance
 
 Sizes = Mapping[bytes, int]  # examples by group
 MakeVersion = Callable[..., Dataset]
 
+ROOT = Path(__file__).parents[2]
 TEXT, NUMBER = Feature(dtype="string"), Feature(dtype="int64")
 BEFORE = {b"g%d" % i: i for i in range(1, 11)}  # 10 groups, 55 examples
 AFTER = {b"g%d" % i: i for i in range(1, 8)} | {b"g8": 21, b"new": 7}  # 9 groups, 56 examples
@@ -84,7 +88,7 @@ CASES = [  # limit, name, exact value, figures, offenders
         "max_size_distance",
         "distance between the sizes of groups",
         Fraction(8, 9) - Fraction(7, 10),
-        "0.189 (groups of at most 7 examples are 70.0 % in made@1.0.0, 88.9 % now)",
+        "0.189 (groups of at most 7 examples are 70 % in made@1.0.0, 88.9 % now)",
         (
             "'g8' had 8 examples, now 21",
             "'g10' is gone with 10 examples",
@@ -98,8 +102,8 @@ CASES = [  # limit, name, exact value, figures, offenders
         Fraction(3, 10),
         "0.3 (10 examples with a label in made@1.0.0, 20 now)",
         (
-            "'x' had 60.0 % of the labels, now 30.0 %",
-            "'z' had 0.0 % of the labels, now 30.0 %",
+            "'x' had 60 % of the labels, now 30 %",
+            "'z' had 0 % of the labels, now 30 %",
         ),
     ),
 ]
@@ -144,7 +148,7 @@ def test_a_version_has_not_drifted_from_itself(made: MakeVersion) -> None:
 
 def test_the_first_version_has_nothing_to_be_compared_with(made: MakeVersion) -> None:
     [result] = check_drift(DriftChecks(**NO_LIMITS), None, made(AFTER))
-    assert (result.passed, result.observed, result.limit) == (True, "no earlier version yet", "compared with latest")
+    assert (result.passed, result.observed, result.limit) == (True, "none is published yet", "compared with latest")
 
 
 @pytest.mark.parametrize("limit", [*NO_LIMITS, "max_label_distance"])
@@ -276,6 +280,14 @@ def test_the_way_out_is_told_where_drift_stopped_the_build(made: MakeVersion) ->
     assert way_out([CheckResult(kind="groups", name="", limit="", observed="", passed=False)]) == ""
 
 
+def test_the_spec_of_the_page_is_one() -> None:
+    page = (ROOT / "docs/checks/drift.md").read_text()
+    [block] = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    shown = Checks.model_validate(yaml.safe_load(block)["checks"], extra="forbid").drift
+    assert shown is not None
+    assert shown.model_fields_set == DriftChecks.model_fields.keys() - {"accept"}
+
+
 counts = st.dictionaries(st.integers(1, 12), st.integers(1, 10**13), max_size=8)
 
 
@@ -321,7 +333,7 @@ def test_figures_are_those_of_plain_dictionaries(
 @contextmanager
 def built(store: LocalStore, source: Path, *changes: str) -> Iterator[Draft]:
     spec = load_spec(
-        Path(__file__).parents[1] / "shared_specs/tinyshakespeare.yaml",
+        ROOT / "tests/shared_specs/tinyshakespeare.yaml",
         [f"source.paths=[{source}]", "label_feature=text", "checks={}", *changes],
     )
     with staging_for(store, None, is_distributed=False) as staging:
@@ -329,28 +341,51 @@ def built(store: LocalStore, source: Path, *changes: str) -> Iterator[Draft]:
         yield draft_version(plan, partition(plan, staging), store)
 
 
-@pytest.mark.shared_data
-def test_real_speeches_without_a_speaker(shared_data: Callable[[str], Path], tmp_path: Path) -> None:
+@pytest.fixture
+def speeches(shared_data: Callable[[str], Path], tmp_path: Path) -> tuple[Dataset, list[str], LocalStore]:
+    """A published version of real speeches by speaker, the speeches, and where it is."""
     store = LocalStore(tmp_path / "datasets")
     [source] = (shared_data("tinyshakespeare")).glob("*.txt")
-    speeches = source.read_text().split("\n\n")
     with built(store, source) as draft:
         manifest = draft.manifest.model_copy(update={"version": "1.0.0"})
         assert claim_version(store, "tinyshakespeare/1.0.0", manifest.digest, {})
         commit_version(store, "tinyshakespeare/1.0.0", manifest, draft.files)
-    before = Dataset(Location(store, "tinyshakespeare/1.0.0"), manifest)
-    kept = [speech for speech in speeches if not speech.startswith("GLOUCESTER:")]
-    changed = tmp_path / "changed.txt"
+    return Dataset(Location(store, "tinyshakespeare/1.0.0"), manifest), source.read_text().split("\n\n"), store
+
+
+@contextmanager
+def rebuilt(store: LocalStore, kept: list[str]) -> Iterator[Dataset]:
+    changed = Path(store.root).with_name("changed.txt")
     changed.write_text("\n\n".join(kept))
-    num_gone, num_speakers = len(speeches) - len(kept), before["train"].num_groups
-    assert num_gone > 200
     with built(store, changed) as draft:
-        found = list(drift(before, draft.dataset, max_label_distance=0.0, features="same", **NO_LIMITS).values())
+        yield draft.dataset
+
+
+@pytest.mark.shared_data
+def test_real_speeches_without_a_speaker(speeches: tuple[Dataset, list[str], LocalStore]) -> None:
+    before, old, store = speeches
+    new = [speech for speech in old if not speech.startswith("GLOUCESTER:")]
+    num_gone, num_speakers = len(old) - len(new), before["train"].num_groups
+    assert num_gone > 200
+    with rebuilt(store, new) as after:
+        found = list(drift(before, after, max_label_distance=0.0, features="same", **NO_LIMITS).values())
     groups, examples, removed, added, sizes, labels, features = found
     assert groups.observed.endswith(f"({num_speakers} in tinyshakespeare@1.0.0, {num_speakers - 1} now)")
     assert removed.offenders == (f"'GLOUCESTER' is gone with {num_gone} examples",)
-    assert float(examples.observed.split()[0]) == pytest.approx(num_gone / len(speeches), abs=1e-3)
+    assert float(examples.observed.split()[0]) == pytest.approx(num_gone / len(old), abs=1e-3)
     assert (added.passed, features.passed, sizes.passed) == (True, True, False)
-    total = [Counter(side) for side in (speeches, kept)]
-    distance = sum(abs(total[0][s] / len(speeches) - total[1][s] / len(kept)) for s in total[0]) / 2
+    count, new_count = Counter(old), Counter(new)
+    distance = sum(abs(count[speech] / len(old) - new_count[speech] / len(new)) for speech in count) / 2
     assert float(labels.observed.split()[0]) == pytest.approx(distance, abs=1e-3)
+
+
+@pytest.mark.shared_data
+def test_an_export_that_lost_half_of_its_rows_is_stopped(speeches: tuple[Dataset, list[str], LocalStore]) -> None:
+    before, old, store = speeches
+    with rebuilt(store, old[: len(old) // 2]) as after:
+        found = drift(before, after, max_examples_change=0.2, max_groups_change=0.1, max_groups_added=0.0)
+    assert [result.passed for result in found.values()] == [False, False, True, True]
+    shown = in_words(found["change in the number of groups"])
+    page = (ROOT / "docs/checks/drift.md").read_text()
+    [block] = re.findall(r"^```text\n(.*?)\n```$", page, re.MULTILINE | re.DOTALL)
+    assert shown.startswith(" ".join(block.split()).removesuffix(", ...)")), "the page shows what is printed"
