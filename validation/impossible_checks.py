@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ def _refuse_unfit_limits(key: str, check: ExampleCheck, feature: Feature) -> Non
             raise SpecError(
                 f"{key}.{name} {_shown(limit)} does not apply to {_described(feature)}; {_way_out(name, feature)}"
             )
+    if check.image is not None and find_spec("PIL") is None:
+        raise SpecError(
+            f"{key}.image decodes images with Pillow, which is not installed; get it with: "
+            "pip install 'groupstream[images]'"
+        )
     kind = str if feature.dtype in ("string", "bytes") else int
     if unfit := [value for value in check.allowed or () if type(value) is not kind]:
         raise SpecError(
