@@ -21,6 +21,7 @@ from groupstream.commit import claim_version, commit_version
 from groupstream.manifest import CheckResult
 from groupstream.refs import Location
 from groupstream.stores import LocalStore
+from groupstream.version_differences import version_differences
 from pipelines.checks import in_words
 from pipelines.draft import Draft, draft_version
 from pipelines.partition import partition
@@ -369,6 +370,10 @@ def test_real_speeches_without_a_speaker(speeches: tuple[Dataset, list[str], Loc
     assert num_gone > 200
     with rebuilt(store, new) as after:
         found = list(drift(before, after, max_label_distance=0.0, features="same", **NO_LIMITS).values())
+        differences = version_differences(before, after)
+    assert (differences["after"], differences["differ"]) == ("tinyshakespeare@unpublished", True)
+    train = differences["splits"]["train"]
+    assert (train["groups"]["removed"], train["groups"]["kept"]) == (1, num_speakers - 1)
     groups, examples, removed, added, sizes, labels, features = found
     assert groups.observed.endswith(f"({num_speakers} in tinyshakespeare@1.0.0, {num_speakers - 1} now)")
     assert removed.offenders == (f"'GLOUCESTER' is gone with {num_gone} examples",)
@@ -377,6 +382,7 @@ def test_real_speeches_without_a_speaker(speeches: tuple[Dataset, list[str], Loc
     count, new_count = Counter(old), Counter(new)
     distance = sum(abs(count[speech] / len(old) - new_count[speech] / len(new)) for speech in count) / 2
     assert float(labels.observed.split()[0]) == pytest.approx(distance, abs=1e-3)
+    assert train["labels"]["distance"] == pytest.approx(distance)
 
 
 @pytest.mark.shared_data
