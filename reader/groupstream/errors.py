@@ -19,8 +19,6 @@ Each message gives the value, the limit and the way out, in one line.
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class GroupstreamError(Exception):
     """Base of all errors here. `exit_code` is what the command line ends with."""
@@ -72,7 +70,7 @@ class CheckError(GroupstreamError):
         report: the folder of the report, if there is one.
     """
 
-    def __init__(self, message: str, results: tuple[Any, ...] = (), report: str | None = None) -> None:
+    def __init__(self, message: str, results: tuple[object, ...] = (), report: str | None = None) -> None:
         super().__init__(message, results, report)
         self.results = results
         self.report = report
