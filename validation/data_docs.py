@@ -56,7 +56,7 @@ def data_docs(results: Sequence[CheckResult], found: Mapping[str, Any]) -> bytes
         results=[_in_our_words(found[result.name], result) for result in results],
         suite_name="groups",
         statistics=_statistics(results),
-        meta={},
+        meta={"batch_spec": {"data_asset_name": "the groups of all splits"}},
     )
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(whole)
     document.sections.pop()  # the times and names of the run
@@ -94,4 +94,4 @@ def _without_requests(page: str) -> str:
     if body is None:
         raise RuntimeError("Great Expectations made a page without a body")
     plain = _LINK.sub(r"\1", _SCRIPT.sub("", body[1]))
-    return _SPACE.sub("\n", plain.replace("Sampled Unexpected Values", "Worst groups")).strip()
+    return _SPACE.sub("\n", plain.replace("Sampled Unexpected Values", "Offenders")).strip()
