@@ -46,7 +46,7 @@ class Partitioned:
     """What a pipeline made, in its staging area.
 
     Attributes:
-        features: of the plan; those that some example lacks are optional.
+        features: of the plan; those that some example of the version lacks are optional.
         tally: where each example went, with places.
         quarantine: a file of this machine with the examples that broke a check; None where none did.
     """
@@ -80,12 +80,19 @@ def partition(plan: Plan, staging: StagingArea) -> Partitioned:
     staging.remove("runs")
     staging.remove("regrouped")
     quarantine = join_quarantine(staging, tally)
-    features = {
-        name: feature.model_copy(update={"optional": feature.optional or tally.nulls[name] > 0})
-        for name, feature in plan.features.items()
-    }
+    features = _features(plan, tally)
     splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
     return Partitioned(staging, splits, counts, features, tally, quarantine)
+
+
+def _features(plan: Plan, tally: Tally) -> dict[str, Feature]:
+    """Those of the plan. One that some example lacks is optional, unless a check has rejected all that lack it."""
+    rejected = {name for name, check in plan.spec.checks.examples.items() if not check.nullable}
+    lacking = {name for name, count in tally.nulls.items() if count} - rejected
+    return {
+        name: feature.model_copy(update={"optional": feature.optional or name in lacking})
+        for name, feature in plan.features.items()
+    }
 
 
 def _least_bytes(plan: Plan) -> int:

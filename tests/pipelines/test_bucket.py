@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import groupstream
-from groupstream import CheckError
+from groupstream import SourceError
 from groupstream.commit import claim_version, commit_version
 from groupstream.stores import LocalStore, Store, open_store
 from groupstream.testing import GcsServer
@@ -18,7 +17,6 @@ from pipelines.plan import Plan, make_plan
 from pipelines.staging import staging_area
 from pipelines.versions import describe_version
 from specs import Spec
-from validation import Checks
 
 
 @pytest.fixture
@@ -62,9 +60,8 @@ def test_a_version_in_a_bucket_is_the_same_as_in_a_folder(bucket, plan, tmp_path
     assert not list(store.objects(".staging"))
 
 
-def test_a_build_that_fails_leaves_nothing_in_the_bucket(bucket, plan):
-    checks = Checks.model_validate({"examples": {"row": {"max_value": 10}}})
-    broken = dataclasses.replace(plan, spec=plan.spec.model_copy(update={"checks": checks}))
-    with pytest.raises(CheckError):
-        publish(broken, "gs://bucket/datasets", open_store("gs://bucket/datasets"))
+def test_a_build_that_fails_leaves_nothing_in_the_bucket(bucket, plan, jsonl_source):
+    (jsonl_source / "part-2.jsonl").write_text("oops")
+    with pytest.raises(SourceError, match=r"part-2.jsonl"):
+        publish(plan, "gs://bucket/datasets", open_store("gs://bucket/datasets"))
     assert not list(open_store("gs://bucket/datasets").objects(""))
