@@ -94,11 +94,10 @@ def read_entries(store: Store, known: Entries | None = None) -> dict[Place, Entr
         StoreError: the store cannot be reached, or does not allow it.
         UsageError: the store, a web server, does not list.
     """
-
     if isinstance(store, HttpStore):
         raise UsageError(
-            f"{store.root} is on a web server, which does not list what it has; make its catalog where the datasets were "
-            "published: in a folder, or at gs:// or s3://"
+            f"{store.root} is on a web server, which does not list what it has; make its catalog where the datasets "
+            "were published: in a folder, or at gs:// or s3://"
         )
 
     def read(place: Place, there: Entry | None) -> tuple[Place, Entry | None]:
