@@ -14,6 +14,7 @@ from groupstream.dataset import Dataset
 from groupstream.errors import CorruptError, StoreError, UsageError
 from groupstream.manifest import Shard, StoredFile
 from groupstream.permutation import permute
+from groupstream.refs import Location
 from groupstream.stored import missing_file
 from groupstream.verify_finding import Finding, name_of
 
@@ -48,17 +49,23 @@ def _listed(dataset: Dataset) -> dict[str, int]:
     store, folder = dataset.stored_at
     try:
         return {each.path.removeprefix(f"{folder}/"): each.size_bytes for each in store.objects(folder)}
-    except (StoreError, UsageError):
+    except (StoreError, UsageError, FileNotFoundError):  # the last: of a draft, a file is gone
         return {}
 
 
 def _sizes(dataset: Dataset, files: Sequence[StoredFile], listed: Mapping[str, int]) -> dict[str, int | None]:
     """The size of each file, None where it is missing. What is not in the listing is asked for by itself."""
-    store, folder = dataset.stored_at
     asked = [file.path for file in files if file.path not in listed]
     with ThreadPoolExecutor(_STATS_AT_ONCE, "groupstream-stat") as pool:
-        found = dict(zip(asked, pool.map(lambda path: store.size_bytes(f"{folder}/{path}"), asked), strict=True))
+        found = dict(zip(asked, pool.map(lambda path: _size(dataset.stored_at, path), asked), strict=True))
     return {file.path: listed.get(file.path, found.get(file.path)) for file in files}
+
+
+def _size(location: Location, path: str) -> int | None:
+    try:
+        return location.store.size_bytes(f"{location.folder}/{path}")
+    except FileNotFoundError:
+        return None
 
 
 def _in_words(files: Sequence[StoredFile]) -> str:

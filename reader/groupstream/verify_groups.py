@@ -9,15 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from groupstream.binary import byte_lengths, repeated
+from groupstream.binary import byte_lengths, integers, repeated
 from groupstream.chunk import Chunk, cut_in_chunks, work_ahead
 from groupstream.commands.printing import counted, format_bytes
 from groupstream.dataset import Split
 from groupstream.errors import CorruptError, ExampleError
 from groupstream.examples.decoding import decode_examples
 from groupstream.features import Feature
-from groupstream.group_rows import GroupRows, numbers_of, rows_of_batch
-from groupstream.group_table import SCHEMA
+from groupstream.group_rows import NUMBERS, GroupRows, numbers_of, rows_of_batch
 from groupstream.long_record import checked_length
 from groupstream.manifest import Manifest
 from groupstream.stored import read_stored
@@ -25,6 +24,8 @@ from groupstream.tfrecord import HEADER_BYTES, find_frames, unframe
 from groupstream.verify_finding import Finding, group_name, name_of
 from groupstream.verify_sample import Sample, draw_sample, inside_shards
 from groupstream.verify_tables import group_batches
+
+_COLUMNS = ["group_id", *NUMBERS]
 
 
 def check_groups(
@@ -82,32 +83,35 @@ class _GroupReader:
 
     def read_all(self) -> None:
         """Reads every group."""
-        self._read_whole(self._inside())
+        self._read_whole(self._rows(None))
 
     def read_sample(self, sample: Sample) -> None:
         """Reads the groups of a sample; of large ones the beginning."""
         large: list[GroupRows] = []  # each of them takes 64 KiB of the sample at least, so they are few
 
-        def chosen() -> Iterator[GroupRows]:
-            for rows in self._inside():
-                rows = rows.take(np.flatnonzero(sample.rows(rows.shard_index, rows.offset_bytes)))
+        def whole() -> Iterator[GroupRows]:
+            for rows in self._rows(sample):
                 is_large = rows.length_bytes > sample.group_bytes
                 large.extend(rows.cut(i, i + 1) for i in np.flatnonzero(is_large).tolist())
-                whole = rows.take(np.flatnonzero(~is_large)) if is_large.any() else rows
-                yield from [whole] if self._split.is_local else _runs(whole)  # elsewhere no byte between them is read
+                rest = rows.take(np.flatnonzero(~is_large)) if is_large.any() else rows
+                yield from [rest] if self._split.is_local else _runs(rest)  # elsewhere no byte between them is read
 
-        self._read_whole(chosen())
+        self._read_whole(whole())
         for row in large:
             self._read_beginning(row, sample.group_bytes)
 
-    def _inside(self) -> Iterator[GroupRows]:
-        """The rows of the index that name bytes of a shard, a row group at a time; the others are faults."""
-        for batch in group_batches(self._split, SCHEMA.names):
+    def _rows(self, sample: Sample | None) -> Iterator[GroupRows]:
+        """The rows of the index, or of a sample of it, a row group at a time. What names no bytes of a shard, fails."""
+        for batch in group_batches(self._split, _COLUMNS):
             is_inside = inside_shards(batch, self._sizes) & (numbers_of(batch.column("num_examples")) > 0)
-            rows = rows_of_batch(batch, 0)
             for row in np.flatnonzero(~is_inside).tolist():
-                self._add(rows.group_ids[row], _outside(rows.group_ids[row]))
-            yield rows if is_inside.all() else rows.take(np.flatnonzero(is_inside))
+                group_id = batch.column("group_id")[row].as_py()
+                self._add(group_id, _outside(group_id))
+            wanted = np.flatnonzero(is_inside)
+            if sample is not None:
+                shards, offsets = (numbers_of(batch.column(name)) for name in ("shard_index", "offset_bytes"))
+                wanted = wanted[sample.rows(shards[wanted], offsets[wanted])]
+            yield rows_of_batch(batch if len(wanted) == len(batch) else batch.take(integers(wanted)), 0)
 
     def _read_whole(self, blocks: Iterable[GroupRows]) -> None:
         chunks = cut_in_chunks(self._reader, blocks)

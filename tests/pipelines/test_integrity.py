@@ -150,6 +150,13 @@ def test_a_shard_that_is_cut_is_found(draft: Draft) -> None:
     assert failed["files"].offenders[0].startswith(f"{SHARD}: size_bytes ")
 
 
+def test_a_shard_that_is_gone_is_found_and_the_others_are_checked(draft: Draft) -> None:
+    local(draft, SHARD).unlink()
+    failed = failed_in(draft)
+    assert set(failed) == {"files", "groups"}
+    assert failed["files"].offenders == (f"{SHARD}: is missing",)
+
+
 def test_a_shard_that_lacks_its_last_record_is_found(draft: Draft) -> None:
     path = local(draft, SHARD)
     last = pq.read_table(local(draft, INDEX)).slice(rows_in(draft, 1)[-1], 1).to_pylist()[0]
