@@ -116,7 +116,7 @@ def _list(store: Store, name: str) -> list[tuple[Place, BrokenVersion | None]]:
     try:
         versions = sorted(filter(layout.is_version, store.folders(name)), key=layout.version_key)
     except _BROKEN as error:
-        return [(Place(name, ""), BrokenVersion("", _reason(error)))]
+        return [(Place(name, ""), BrokenVersion("", _reason(error, store)))]
     return [(Place(name, version), None) for version in versions]
 
 
@@ -129,7 +129,7 @@ def _read(store: Store, place: Place) -> Entry | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except _BROKEN as error:
-        return BrokenVersion(place.version, _reason(error))
+        return BrokenVersion(place.version, _reason(error, store))
     return _entry(manifest, place.version, _created_at(store, folder))
 
 
@@ -147,8 +147,9 @@ def _entry(manifest: Manifest, version: str, created_at: datetime | None) -> Ver
     )
 
 
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+def _reason(error: BaseException, store: Store) -> str:
+    """Without the root: the page may be served elsewhere, and a folder of this machine says nothing there."""
+    return str(error).replace(f"{store.root}/", "") or type(error).__name__
 
 
 def _created_at(store: Store, folder: str) -> datetime | None:

@@ -56,6 +56,7 @@ def test_a_broken_manifest_is_listed_and_stops_nothing(store, publish, content):
     broken = found[Place("news", "2.0.0")]
     assert isinstance(broken, BrokenVersion)
     assert broken.reason
+    assert store.root not in broken.reason
 
 
 @pytest.mark.parametrize("claim", [b"", b"{}", b"[1]", b'{"created_at": 5}', b'{"created_at": "<b>"}', b"\xff", None])
