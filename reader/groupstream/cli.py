@@ -12,7 +12,7 @@ from importlib import metadata
 
 import typer
 
-from groupstream.commands import checks, diff, export, groups, head, info, ls, pull, stats, verify
+from groupstream.commands import checks, diff, export, groups, head, info, ls, pull, quarantine, stats, verify
 from groupstream.commands.completion import whole_words
 from groupstream.commands.printing import visible
 from groupstream.errors import GroupstreamError
@@ -31,7 +31,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    for module in (ls, info, head, stats, groups, checks, verify, pull, export, diff):
+    for module in (ls, info, head, stats, groups, checks, quarantine, verify, pull, export, diff):
         module.register(app)
     for entry_point in metadata.entry_points(group="groupstream.commands"):
         entry_point.load()(app)

@@ -67,7 +67,9 @@ def test_help_loads_nothing_slow() -> None:
     assert not loaded & (HEAVY | SLOW)
 
 
-@pytest.mark.parametrize("command", ["ls", "info", "head", "stats", "groups", "verify", "pull", "export", "diff"])
+@pytest.mark.parametrize(
+    "command", ["ls", "info", "head", "stats", "groups", "verify", "pull", "export", "diff", "quarantine"]
+)
 def test_help_of_a_command_loads_no_library_of_data(command: str) -> None:
     loaded = loaded_by(HELP.format(arguments=[command, "--help"]))
     assert not loaded & (HEAVY | SLOW - {"pydantic"})  # Typer loads pydantic by itself, where it is installed

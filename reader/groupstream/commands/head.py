@@ -50,17 +50,13 @@ def _print_group(
     features: Mapping[str, Feature], group_id: str, num_examples: int, examples: list[dict[str, Any]]
 ) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    from groupstream.commands.values import SHOWN_CHARACTERS, describe_value
+    from groupstream.commands.example_table import print_example
+    from groupstream.commands.values import SHOWN_CHARACTERS
 
     console = Console()
     console.print(Text(f"{cut(one_line(group_id), SHOWN_CHARACTERS)}  ({counted(num_examples, 'example')})", "bold"))
     for example in examples:
-        table = Table.grid(padding=(0, 2))
-        for name, value in example.items():
-            shown = describe_value(value, features[name])
-            table.add_row(Text(f"  {one_line(name)}", "dim"), Text(shown, overflow="fold"))
-        console.print(table)
+        print_example(console, example, features)
         console.print()
