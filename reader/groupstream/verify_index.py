@@ -176,9 +176,9 @@ class _Order:
     def _order_fault(self, row: dict[str, Any]) -> Fault:
         name = group_name(row["group_id"], self._split.name)
         return Fault(
-            f"{name}: out of order",
+            f"{name}: {'out of order' if row['group_id'] else 'an id without a byte'}",
             f"the index of split {self._split.name} is not in the order of the hashes of its group ids: {name} stands "
-            "where its hash does not. Build it again",
+            "where its hash does not, or has no byte. Build it again",
         )
 
     def _size_fault(self, row: dict[str, Any]) -> Fault:

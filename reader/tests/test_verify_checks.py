@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import groupstream
-from groupstream import Feature
+from groupstream import CorruptError, Feature
 from groupstream.commit import describe_file
 from groupstream.group_table import LABEL_SCHEMA, write_group_table
 from groupstream.manifest import CheckResult, Manifest, canonical_json
-from groupstream.verify import check_files
+from groupstream.verify import check_files, verify
 
 NAMES = ["manifest", "files", "checksums", "sums of the index", "order of the index", "label tables", "groups"]
 OF_INDEX = {"sums of the index", "order of the index", "label tables", "groups"}
@@ -141,6 +141,16 @@ def test_an_index_without_a_column_is_a_fault_and_no_crash(folder: Path) -> None
     assert set(failed_in(folder)) == OF_INDEX - {"label tables"}
 
 
+def test_an_index_with_a_null_is_a_fault_and_no_crash(folder: Path) -> None:
+    table = pq.read_table(folder / "train.groups.parquet")
+    words = pa.array([None, *table["num_words"].to_pylist()[1:]], pa.int64())
+    pq.write_table(table.drop_columns(["num_words"]).append_column("num_words", words), folder / "other")
+    resign(folder, train_groups=(folder / "other").read_bytes())
+    assert set(failed_in(folder)) == OF_INDEX - {"label tables"}
+    with pytest.raises(CorruptError, match="has no column num_words of type int64 without nulls"):
+        verify(groupstream.open(folder))
+
+
 def test_files_that_the_manifest_does_not_name_are_told_and_pass(folder: Path) -> None:
     (folder / "notes\x1b[31m.txt").write_bytes(b"")
     (folder / "deep").mkdir()
@@ -249,9 +259,9 @@ def test_a_group_of_an_impossible_number_of_examples_fails(folder: Path, value: 
     assert {"sums of the index", "order of the index", "groups"} <= set(failed)
 
 
-def test_an_empty_group_id_fails(folder: Path) -> None:
-    failed = changed_index(folder, lambda t: set_column(t, "group_id", lambda ids: [b"", *ids[1:]]))
-    assert "order of the index" in failed
+def test_an_empty_group_id_fails_although_it_has_a_hash(make_version: Any) -> None:
+    root = make_version([{"n": 1}, {"n": 2}], [b"", b"a"], {"n": Feature(dtype="int64")})
+    assert failed_in(root / "made" / "1.0.0") == {"order of the index": ("group '' of train: an id without a byte",)}
 
 
 @pytest.fixture
@@ -377,3 +387,17 @@ def test_results_are_the_same_each_time_and_json(folder: Path) -> None:
     assert first == second
     assert canonical_json([result.model_dump(mode="json") for result in first])
     assert not [offender for result in first for offender in result.offenders if str(folder) in offender]
+
+
+@pytest.mark.parametrize("sample_bytes", [1, 1 << 20])
+def test_shards_without_a_group_pass(make_version: Any, sample_bytes: int) -> None:
+    root = make_version([{"n": 1}, {"n": 2}], [b"a", b"b"], {"n": Feature(dtype="int64")}, num_shards=9)
+    results = check_files(groupstream.open("made", str(root)), full=False, sample_bytes=sample_bytes)
+    assert [result.name for result in results if result.passed] == NAMES
+
+
+def test_a_split_without_a_shard_fails_and_nothing_crashes(folder: Path) -> None:
+    resign(folder, lambda fields: fields["splits"]["train"].update(shards=[]))
+    failed = failed_in(folder)
+    assert set(failed) == {"manifest", "order of the index", "groups"}
+    assert failed["manifest"] == ("manifest.json: split train has no shard",)
