@@ -13,12 +13,15 @@ from pipelines.runners import prepare_workers
 from pipelines.staging import staging_for
 from registry import default_registry_url
 from specs import Spec
-from tasks.artifacts import show_version
+from tasks.artifacts import show_checks, show_version
+from tasks.catalog import update_catalog
 from tasks.check import check
 from tasks.claim import claim
 from tasks.describe import describe
 from tasks.draft import draft
 from tasks.find_built import find_built
+from tasks.find_earlier import find_earlier
+from tasks.keep_report import keep
 from tasks.locate import locate
 from tasks.partition import partition
 from tasks.publish import publish
@@ -40,12 +43,16 @@ def build_dataset(spec: Spec) -> BuildResult:
             if found := find_built(plan, store):
                 run.unchanged(found.manifest, found.location)
                 return _result(found.manifest, found.location, stages, built=False)
+            earlier = find_earlier(plan, store)
             with stages("Partition"):
                 partitioned = partition(plan, staging)
             with stages("Check"):
                 drafted = draft(plan, partitioned, store)
-                checked = check(plan, drafted, store)
-                refuse_failed(checked.results)
+                checked = check(plan, drafted, earlier)
+                report = keep(drafted, checked, partitioned.quarantine, run.id, store)
+            run.checked(checked.results, report)
+            show_checks(spec.name, checked, report)
+            refuse_failed(checked.results, report)
             with stages("Draw the card"):
                 number = claim(plan, store, run.claim())
                 version = describe(drafted, checked, number, store)
@@ -56,6 +63,7 @@ def build_dataset(spec: Spec) -> BuildResult:
                 publish(version, store, folder)
             with stages("Register"):
                 register(run, version.manifest, location)
+                update_catalog(store)
     show_version(version.manifest, location)
     return _result(version.manifest, location, stages, built=True)
 

@@ -16,6 +16,8 @@ from pipelines.regroup_rule import regroup_rule
 from sources import Piece
 from sources.selection import hint
 from specs import Spec
+from validation.drift import refuse_impossible_drift
+from validation.group_refusals import refuse_impossible_group_checks
 from validation.impossible_checks import refuse_impossible_checks
 
 # Raised by one whenever the same spec and source come to give other bytes.
@@ -81,7 +83,7 @@ def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
         _refuse_unknown("text_features", name, features)
         _refuse_no_text(name, features[name])
     label_feature = _label_feature(spec, features)
-    refuse_impossible_checks(spec.checks.examples, features)
+    _refuse_impossible_checks(spec, features, has_labels=label_feature is not None)
     regroup_rule(spec)  # refuses what cannot be done
     source = {"kind": spec.source.kind, **(spec.source.identity() if identify else {})}
     digest = _digest(spec, source, spec.partitioner.identity()) if identify else ""
@@ -89,6 +91,12 @@ def make_plan(spec: Spec, *, identify: bool = True) -> Plan:
     budget = share_memory(spec.runner.memory_bytes, spec.runner.num_sharing_memory, source_bytes)
     text_features = _text_features(spec, features)
     return Plan(spec, features, text_features, label_feature, spec.source.pieces(), source, digest, budget)
+
+
+def _refuse_impossible_checks(spec: Spec, features: Features, *, has_labels: bool) -> None:
+    refuse_impossible_checks(spec.checks.examples, features)
+    refuse_impossible_group_checks(spec.checks.groups, has_labels=has_labels)
+    refuse_impossible_drift(spec.checks.drift, has_labels)
 
 
 def _text_features(spec: Spec, features: Features) -> frozenset[str]:

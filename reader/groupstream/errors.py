@@ -19,6 +19,11 @@ Each message gives the value, the limit and the way out, in one line.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from groupstream.manifest import CheckResult
+
 
 class GroupstreamError(Exception):
     """Base of all errors here. `exit_code` is what the command line ends with."""
@@ -66,17 +71,14 @@ class CheckError(GroupstreamError):
     """A check of the spec failed; nothing is published.
 
     Attributes:
-        results: of all checks, as `manifest.CheckResult`s, where they were run.
+        results: of all checks, where they were run.
         report: the folder of the report, if there is one.
     """
 
-    def __init__(self, message: str, results: tuple[object, ...] = (), report: str | None = None) -> None:
-        super().__init__(message, results, report)
+    def __init__(self, message: str, results: tuple[CheckResult, ...] = (), report: str | None = None) -> None:
+        super().__init__(message)
         self.results = results
         self.report = report
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class PublishError(GroupstreamError):
