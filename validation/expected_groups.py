@@ -1,7 +1,7 @@
 """The ids of groups that a spec expects, from the spec itself and from a file, and which of them are missing.
 
-The file may name as many groups as there are: of each id, its hash is held (32 bytes together), and the file is read
-again for the names of a few that are missing.
+The file may name as many groups as there are: of each id its hash is held (25 bytes, 50 while they are
+sorted), and the file is read again for the names of a few that are missing.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ class ExpectedGroups:
 
     def __init__(self, checks: GroupChecks, seed: int) -> None:
         self._checks = checks
-        hashes = [hash_group_ids(part, seed).reshape(-1).view(_HASH) for part in _parts(expected_ids(checks))]
-        self._hashes, self._first = np.unique(np.concatenate([np.empty(0, _HASH), *hashes]), return_index=True)
+        hashes = _hashes(checks, seed)
+        order = np.argsort(hashes, kind="stable")
+        hashes = hashes[order]
+        is_first = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
+        self._hashes, self._first = hashes[is_first], order[is_first]
         self._is_missing = np.ones(len(self._hashes), bool)
 
     def __len__(self) -> int:
@@ -65,6 +68,11 @@ class ExpectedGroups:
         ids = expected_ids(self._checks)
         steps = (place - before for place, before in zip(places, [-1, *places], strict=False))
         return [next(itertools.islice(ids, step - 1, None)) for step in steps]
+
+
+def _hashes(checks: GroupChecks, seed: int) -> np.ndarray:
+    parts = [hash_group_ids(part, seed).reshape(-1).view(_HASH) for part in _parts(expected_ids(checks))]
+    return np.concatenate([np.empty(0, _HASH), *parts])
 
 
 def expected_ids(checks: GroupChecks) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from groupstream.group_order import HASH_BYTES
 from groupstream.group_rows import numbers_of
 from validation.group_labels import LABEL_ROW, LabelRows, Labels, count_labels_in
 
-BLOCK_GROUPS = 1 << 18  # 104 bytes each
+BLOCK_GROUPS = 1 << 18  # of 96 bytes each
 
 SIZES = ("examples", "bytes", "words")
 _HASH = ("hash", f"S{HASH_BYTES}")  # compares as the bytes do, all 16 of them

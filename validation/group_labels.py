@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from groupstream import SpecError
 from groupstream.dataset import Split
 from groupstream.group_rows import numbers_of
+from groupstream.index_file import IndexFile
 from groupstream.label_differences import count_labels
 
 LABEL_ROW = np.dtype([("row", np.int64), ("label", np.int64), ("examples", np.int64)])
@@ -33,22 +35,38 @@ class Labels:
 
 
 def labels_of(splits: Sequence[Split]) -> Labels:
-    """The labels of all splits together. Reads their label tables once."""
-    files = [split.label_file for split in splits]
+    """The labels of all splits together. Reads their label tables once.
+
+    Raises:
+        SpecError: a split has no label table.
+    """
     counted = count_labels(
-        itertools.chain.from_iterable(file.batches(["label", "num_examples"]) for file in files if file is not None)
+        itertools.chain.from_iterable(label_file_of(split).batches(["label", "num_examples"]) for split in splits)
     )
     counts = counted["num_examples"].to_numpy()
     numbers = {label: number for number, label in enumerate(counted["label"].to_pylist())}
     return Labels(numbers, counts / max(1, counts.sum()))
 
 
+def label_file_of(split: Split) -> IndexFile:
+    """Its label table.
+
+    Raises:
+        SpecError: it has none.
+    """
+    if split.label_file is None:
+        raise SpecError(
+            f"split {split.name} of {split.ref} has no label table, so nothing can be asked of the labels of its "
+            "groups: build it with label_feature, or leave max_label_distance and min_labels out"
+        )
+    return split.label_file
+
+
 class LabelRows:
     """The label table of a split, to be taken from its beginning on. Without `labels` it has no rows."""
 
     def __init__(self, split: Split, labels: Labels | None) -> None:
-        file = None if labels is None else split.label_file
-        self._batches: Iterator[pa.RecordBatch] = iter(()) if file is None else file.batches()
+        self._batches: Iterator[pa.RecordBatch] = iter(()) if labels is None else label_file_of(split).batches()
         self._labels = labels
         self._rest = np.empty(0, LABEL_ROW)
 

@@ -1,7 +1,7 @@
 """Checks of groups: a Great Expectations suite built from the spec, run on the group tables of all splits.
 
 They are read a part at a time, once, and once more where a percentile of large sizes is asked for. Memory does not grow
-with the number of groups, but for about 30 bytes of each id that is expected, and each different label.
+with the number of groups, but for 25 bytes of each id that is expected, and each different label once.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def check_groups(
 
     Raises:
         CorruptError: a table is damaged.
+        SpecError: labels are asked about, and a split has no label table.
     """
     splits = [dataset[name] for name in dataset]
     expected = ExpectedGroups(checks, dataset.manifest.seed)

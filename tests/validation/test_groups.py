@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from groupstream import CorruptError, Dataset
+from groupstream import CorruptError, Dataset, SpecError
 from groupstream.group_order import hash_group_ids
 from groupstream.group_table import LABEL_SCHEMA, SCHEMA
 from groupstream.manifest import CheckResult
@@ -289,6 +289,13 @@ def test_tables_out_of_order_are_refused(tables_as_version: Callable[..., Datase
     broken = tables_as_version({"train": pa.Table.from_pylist([rows[1], rows[2], rows[0]], SCHEMA)})
     with pytest.raises(CorruptError, match="group number 2 of a split does not ascend by its hash"):
         check(broken)
+
+
+def test_labels_are_not_asked_about_where_there_is_no_table(tables_as_version: Callable[..., Dataset]) -> None:
+    bare = tables_as_version({"train": pa.Table.from_pylist([_row(group(b"a"))], SCHEMA)})
+    check(bare)
+    with pytest.raises(SpecError, match=r"split train of made@1\.0\.0 has no label table"):
+        check(bare, max_label_distance=0.5)
 
 
 def test_offenders_are_the_worst_five_of_all_blocks(dataset: MakeSplits) -> None:
