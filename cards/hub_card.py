@@ -10,7 +10,7 @@ import yaml
 
 from cards.hub_metadata import front_matter
 from cards.licenses import find_license, is_web_address
-from cards.markdown import escaped_line, escaped_text, fenced, link, table
+from cards.markdown import escaped_line, escaped_text, escaped_words, fenced, link, table
 from cards.text import format_bytes, format_count, format_share, shorten, visible_line
 from groupstream import layout
 from groupstream.features import Feature
@@ -20,7 +20,7 @@ _MAX_LABELS = 20  # that are named, of one feature
 _MAX_SPEC = 20_000  # characters; a spec may list all groups that it expects
 
 
-def hub_card(manifest: Manifest) -> str:
+def hub_card(manifest: Manifest, partitioner: str = "", splitting: str = "") -> str:
     """The content of README.md: YAML for the Hub, then Markdown.
 
     It says what the manifest says, wholly determined by it; the page with pictures is `layout.CARD`. Of
@@ -28,11 +28,13 @@ def hub_card(manifest: Manifest) -> str:
 
     Args:
         manifest: of the version, with its number and its checks.
+        partitioner: what the partitioner does, in words, with names of features between backticks.
+        splitting: which examples are in which split, in words.
     """
-    return f"{front_matter(manifest)}\n" + "\n\n".join(_parts(manifest)) + "\n"
+    return f"{front_matter(manifest)}\n" + "\n\n".join(_parts(manifest, (partitioner, splitting))) + "\n"
 
 
-def _parts(manifest: Manifest) -> Iterator[str]:
+def _parts(manifest: Manifest, words: tuple[str, ...]) -> Iterator[str]:
     splits = sorted(manifest.splits.items(), key=lambda item: (-item[1].statistics.num_examples, item[0]))
     yield f"# {escaped_line(manifest.name)}"
     if manifest.description:
@@ -48,7 +50,7 @@ def _parts(manifest: Manifest) -> Iterator[str]:
     yield _features(manifest.features)
     yield f"Each record also carries the id of its group, as bytes, in {escaped_line(manifest.group_feature)}."
     yield from _loading(manifest, next((name for name, _ in splits), "train"))
-    yield from _building(manifest)
+    yield from _building(manifest, words)
     yield "## Where each example went"
     yield _counts(manifest)
     yield from _checks(manifest.checks)
@@ -112,7 +114,7 @@ def _loading(manifest: Manifest, split: str) -> Iterator[str]:
     )
 
 
-def _building(manifest: Manifest) -> Iterator[str]:
+def _building(manifest: Manifest, words: tuple[str, ...]) -> Iterator[str]:
     facts = {
         "Partitioner": _one_line(manifest.spec.get("partitioner") or {}),
         "Source": _one_line(manifest.source),
@@ -120,6 +122,8 @@ def _building(manifest: Manifest) -> Iterator[str]:
         "Digest": manifest.digest,
     }
     yield "## How it was built"
+    if any(words):
+        yield escaped_words(" ".join(filter(None, words)))
     yield "\n".join(f"- {name}: {escaped_line(value, 400)}" for name, value in facts.items() if value)
     yield "<details>\n<summary>The spec, without what it leaves open</summary>"
     text = yaml.safe_dump(_without_nulls(manifest.spec), allow_unicode=True, width=100)

@@ -31,6 +31,18 @@ def escaped_text(text: str) -> str:
     return "\n".join(_escape_line(line.strip()) for line in visible(text).replace("\t", " ").split("\n")).strip()
 
 
+def escaped_words(text: str) -> str:
+    r"""A sentence of ours whose names of others stand between backticks: those are code, all else is text.
+
+    >>> escaped_words("The value of `a_b` <i>.")
+    'The value of `a_b` &lt;i&gt;.'
+    """
+    parts = visible_line(text, 2_000).split("`")
+    if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1::2]):
+        return escaped_line(text, 2_000)
+    return "".join(f"`{part}`" if i % 2 else _escape_line(part) if part else "" for i, part in enumerate(parts))
+
+
 def fenced(code: str, language: str = "") -> str:
     """A block of code, in a fence that no line of the code can close."""
     code = visible(code)

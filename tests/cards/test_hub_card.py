@@ -142,13 +142,20 @@ def _card_of(text: str, make_table, make_manifest) -> str:
         code={text: text},
         spec={"partitioner": {"kind": text, "x": [text]}, "license": f"licence {text}", "citation": text, "a": text},
     )
-    return hub_card(manifest)
+    return hub_card(manifest, f"Words of `{text}` and {text}.", f"Splits by `{text}`.")
 
 
 def test_a_description_keeps_its_paragraphs(make_table, make_manifest):
     manifest = make_manifest({"train": make_table([2])}, description="One.\r\n\r\nTwo,\nthree.")
     paragraphs = [t.content for t in tokens_of(hub_card(manifest)) if t.type == "inline"]
     assert paragraphs[1:3] == ["One.", "Two,\nthree."]
+
+
+def test_how_it_was_built_is_told_in_words(make_table, make_manifest):
+    card = hub_card(make_manifest({"train": make_table([2])}), "By the host of `url_of_it`.", "All are in train.")
+    tokens = tokens_of(card)
+    assert "By the host of `url_of_it`. All are in train." in card
+    assert "url_of_it" in [token.content for token in tokens if token.type == "code_inline"]
 
 
 def test_code_runs_as_it_stands(make_table, make_manifest):
