@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -120,8 +121,8 @@ class RegroupRule:
         """bool[len(large)]: a random choice of `max_examples` of each group, without replacement."""
         chosen = np.zeros(len(large), bool)
         groups = examples.groups[large]
-        starts = np.flatnonzero(np.diff(groups, prepend=-1)).tolist()
-        for start, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+        borders = np.flatnonzero(np.diff(groups, prepend=-1, append=-1)).tolist()
+        for start, end in pairwise(borders):
             group, positions = int(groups[start]), examples.positions[large[start:end]]
             name = f"cap {hash_group_ids([examples.ids[group]], self.seed).tobytes().hex()}"
             place = permute(positions, int(examples.sizes[group]), self.seed, name)
