@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from groupstream.binary import integers
 from groupstream.commands.printing import counted
@@ -153,7 +154,7 @@ class _Order:
         hashed = np.arange(-self._num_rows % self._step, len(batch), self._step)
         ids = batch.column("group_id").take(integers(hashed)).to_pylist()
         wrong[hashed] |= (hash_group_ids(ids, self._split.seed) != hashes[hashed]).any(axis=1)
-        wrong[hashed] |= np.fromiter((not group_id for group_id in ids), bool, len(ids))
+        wrong |= numbers_of(pc.binary_length(batch.column("group_id"))) == 0
         self.num_hashed += len(ids)
         self._hash, self._num_rows = hashes[-1:], self._num_rows + len(batch)
         return wrong

@@ -218,3 +218,38 @@ def test_a_group_of_gigabytes_whose_beginning_is_wrong_is_found(huge: Path) -> N
     results = sampled(groupstream.open(huge))
     assert not results["groups"].passed
     assert len(results["groups"].offenders) == 2
+
+
+@pytest.fixture
+def long_group(make_version: Any) -> Any:
+    """Makes a version of one group of 400 records, 460 kB together."""
+
+    def make(**fields: Any) -> Path:
+        return (
+            make_version([{"data": bytes(1_100)}] * 400, [b"g"] * 400, FEATURES, num_shards=1, **fields)
+            / "made"
+            / "1.0.0"
+        )
+
+    return make
+
+
+def test_the_records_at_the_beginning_of_a_long_group_are_read(long_group: Any) -> None:
+    folder = long_group()
+    results = sampled(groupstream.open(folder), 1)
+    assert results["groups"].passed
+    assert results["groups"].observed == "1 of 1 group (the beginning only of 1), 65.5 kB of 463 kB, sampled"
+    path = folder / "train-00000-of-00001.tfrecord"
+    content = bytearray(path.read_bytes())
+    content[60_000] ^= 1
+    path.write_bytes(content)
+    assert "CRC of the data" in sampled(groupstream.open(folder), 1)["groups"].offenders[0]
+    path.write_bytes(content[:50_000])
+    assert "cut short" in sampled(groupstream.open(folder), 1)["groups"].offenders[0]
+
+
+def test_the_records_at_the_beginning_of_a_long_group_name_it(long_group: Any) -> None:
+    results = sampled(groupstream.open(long_group(group_feature="key")), 1)
+    assert results["groups"].offenders == (
+        "group 'g' of train: an example of group None stands where the index places group b'g'",
+    )
