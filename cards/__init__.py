@@ -4,6 +4,7 @@ It asks no other host for anything, runs no script, and is the same bytes whenev
 """
 
 from cards.card import render_card
+from cards.content import CardContent, SplitSource
 from cards.text import format_bytes, format_count
 
-__all__ = ["format_bytes", "format_count", "render_card"]
+__all__ = ["CardContent", "SplitSource", "format_bytes", "format_count", "render_card"]

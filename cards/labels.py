@@ -5,16 +5,21 @@ They come from a label table, as `groupstream.group_table.LABEL_SCHEMA` says: on
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from groupstream.label_skew import Floats, Ints, coded_labels
+from groupstream.label_differences import count_labels
+from groupstream.label_skew import Floats, Ints, label_key
 
 MAX_LABELS = 100  # rows of a matrix; the rarer labels share its last row
 OTHER_LABELS = b"(others)"
 _BY_CHANCE = 1.5
+
+LabelBatches = Callable[[], Iterable[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -74,25 +79,40 @@ class LabelMatrix:
         return LabelMatrix(self.labels, self.counts[:, order], self.overall, words)
 
 
-def label_matrix(table: pa.Table, groups: Ints) -> LabelMatrix:
-    """How many examples of some groups have which label. A few passes over the table.
+def label_matrix(batches: LabelBatches, groups: Ints) -> LabelMatrix:
+    """How many examples of some groups have which label. Reads the table twice, and holds a batch of it at a time.
 
     Args:
-        table: as `LABEL_SCHEMA`, sorted by `group_row`.
+        batches: of a table as `LABEL_SCHEMA`, from the beginning at each call.
         groups: int64[num_groups], which rows of the group table to show, in their order.
     """
-    names, codes = coded_labels(table["label"])
-    counts = table["num_examples"].to_numpy()
-    kept, rows = _chosen_labels(names, np.bincount(codes, counts, len(names)).astype(np.int64))
-    codes, num_labels = rows[codes], len(kept)
-    overall = np.bincount(codes, counts, num_labels).astype(np.int64)
+    totals = count_labels(batches())
+    kept = _chosen_labels(totals)
+    counts = np.zeros((len(kept) + 1, len(groups)), np.int64)  # and a row for all others
     order = np.argsort(groups, kind="stable")
-    place = np.searchsorted(groups, table["group_row"].to_numpy(), sorter=order)
-    found = order[np.minimum(place, len(groups) - 1)] if len(groups) else np.zeros(len(table), np.int64)
-    mine = groups[found] == table["group_row"].to_numpy() if len(groups) else np.zeros(len(table), bool)
-    cells = codes[mine] * len(groups) + found[mine]
-    matrix = np.bincount(cells, counts[mine], num_labels * len(groups)).astype(np.int64)
-    return LabelMatrix(kept, matrix.reshape(num_labels, len(groups)), overall)
+    for batch in batches():
+        _count_cells(counts, batch, kept, groups[order], order)
+    held = totals["num_examples"].to_numpy()
+    overall = np.bincount(_rows_of(totals["label"].combine_chunks(), kept), held, len(kept) + 1).astype(np.int64)
+    if len(kept) == len(totals):
+        return LabelMatrix(tuple(kept), counts[:-1], overall[:-1])
+    return LabelMatrix((*kept, OTHER_LABELS), counts, overall)
+
+
+def _count_cells(counts: Ints, batch: pa.RecordBatch, kept: list[bytes], ascending: Ints, order: Ints) -> None:
+    """Adds what a batch says of the groups, which are given in ascending order with their columns."""
+    rows = batch.column("group_row").to_numpy()
+    places = np.minimum(np.searchsorted(ascending, rows), max(len(ascending) - 1, 0))
+    mine = ascending[places] == rows if len(ascending) else np.zeros(len(rows), bool)
+    chosen = batch.filter(pa.array(mine))
+    labels, columns = _rows_of(chosen.column("label"), kept), order[places[mine]] if len(order) else places[mine]
+    np.add.at(counts, (labels, columns), chosen.column("num_examples").to_numpy())
+
+
+def _rows_of(labels: pa.Array, kept: list[bytes]) -> Ints:
+    """int64[len(labels)]: the row of each label, the last where it is none of the kept."""
+    found = pc.index_in(labels, value_set=pa.array(kept, pa.binary()))
+    return pc.cast(pc.fill_null(found, len(kept)), pa.int64()).to_numpy()
 
 
 def choose_groups(sizes: Ints, most: int = 100) -> Ints:
@@ -103,11 +123,9 @@ def choose_groups(sizes: Ints, most: int = 100) -> Ints:
     return order[np.linspace(0, len(order) - 1, most).round().astype(np.int64)]
 
 
-def _chosen_labels(names: list[bytes], totals: Ints) -> tuple[tuple[bytes, ...], Ints]:
-    """The labels of the rows, and for each label its row."""
-    if len(names) <= MAX_LABELS:
-        return tuple(names), np.arange(len(names))
-    chosen = np.sort(np.argsort(-totals, kind="stable")[: MAX_LABELS - 1])
-    rows = np.full(len(names), MAX_LABELS - 1)
-    rows[chosen] = np.arange(len(chosen))
-    return (*(names[i] for i in chosen), OTHER_LABELS), rows
+def _chosen_labels(totals: pa.Table) -> list[bytes]:
+    """The labels that have a row of their own, in their order."""
+    if len(totals) > MAX_LABELS:
+        by = [("num_examples", "descending"), ("label", "ascending")]
+        totals = totals.take(pc.select_k_unstable(totals, MAX_LABELS - 1, by))
+    return sorted(totals["label"].to_pylist(), key=label_key)

@@ -15,10 +15,11 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from cards.ink import DARK, LIGHT, PNG_DOTS_PER_INCH, drawing, pixels_of
+from cards.label_part import WIDTHS, label_name
 from cards.label_plots import draw_labels, label_figure
 from cards.labels import LabelMatrix, choose_groups, label_matrix
 from cards.plots import draw_group_sizes, size_histogram
-from cards.split_part import NARROW_INCHES, WIDE_INCHES, label_name, percentiles
+from cards.split_part import percentiles
 from cards.text import finalize, format_number_of, visible_line
 from groupstream.label_skew import Ints
 
@@ -44,7 +45,7 @@ class DrawnSplit:
         """Labels by about a hundred groups, in the order to show."""
         if self.labels is None or not len(self.labels):
             return None
-        return label_matrix(self.labels, choose_groups(self.sizes)).ordered()
+        return label_matrix(self.labels.to_batches, choose_groups(self.sizes)).ordered()
 
     def names(self, matrix: LabelMatrix) -> list[str]:
         """The names of the rows of a matrix."""
@@ -91,7 +92,7 @@ def partition_png(title: str, note: str, splits: Mapping[str, DrawnSplit]) -> by
 
 def _inline_pictures(key: str, split: DrawnSplit) -> list[tuple[str, Markup]]:
     found = []
-    for width, inches in (("wide", WIDE_INCHES), ("narrow", NARROW_INCHES)):
+    for width, inches in WIDTHS.items():
         found.append((width, draw_group_sizes(split.sizes, percentiles(split.sizes), inches, f"{key}-{width}")))
         if labels := labels_svg(split, inches, f"{key}-labels-{width}"):
             found.append((width, labels))
@@ -113,18 +114,18 @@ def _figures(title: str, note: str, splits: Mapping[str, DrawnSplit]) -> Iterato
         if not len(split.sizes):
             continue
         yield _heading(visible_line(name), format_number_of(len(split.sizes), "group"))
-        yield size_histogram(split.sizes, percentiles(split.sizes), WIDE_INCHES, LIGHT)
+        yield size_histogram(split.sizes, percentiles(split.sizes), WIDTHS["wide"], LIGHT)
         if (matrix := split.matrix()) is not None:
-            yield label_figure(matrix, len(split.sizes), split.names(matrix), WIDE_INCHES, LIGHT)
+            yield label_figure(matrix, len(split.sizes), split.names(matrix), WIDTHS["wide"], LIGHT)
 
 
 def _heading(text: str, note: str) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDE_INCHES, 0.5), dpi=PNG_DOTS_PER_INCH, facecolor=LIGHT.paper)
-    left, middle = 0.3 / WIDE_INCHES, 0.35
+    figure = Figure(figsize=(WIDTHS["wide"], 0.5), dpi=PNG_DOTS_PER_INCH, facecolor=LIGHT.paper)
+    left, middle = 0.3 / WIDTHS["wide"], 0.35
     drawn = figure.text(left, middle, text, color=LIGHT.ink, fontsize=12, fontweight="bold", parse_math=False)
     figure.draw_without_rendering()
-    end = drawn.get_window_extent().x1 / (WIDE_INCHES * PNG_DOTS_PER_INCH)
+    end = drawn.get_window_extent().x1 / (WIDTHS["wide"] * PNG_DOTS_PER_INCH)
     figure.text(end + 0.015, middle, note, color=LIGHT.quiet, fontsize=10, parse_math=False)
     return figure

@@ -24,7 +24,9 @@ BINS_PER_DECADE = 5
 LINEAR_BINS = 24
 
 
-def draw_group_sizes(sizes: Ints, marks: Mapping[str, int], width_inches: float, name: str) -> Markup:
+def draw_group_sizes(
+    sizes: Ints, marks: Mapping[str, int], width_inches: float, name: str, unit: str = "examples"
+) -> Markup:
     """A histogram of the examples per group, as an element of a page.
 
     Args:
@@ -32,10 +34,12 @@ def draw_group_sizes(sizes: Ints, marks: Mapping[str, int], width_inches: float,
         marks: what to mark on it, such as {"10 %": 1, "max": 90}.
         width_inches: of the drawing; its text is 10 points high, so draw it as wide as it will be seen.
         name: of the picture, unlike any other on the page.
+        unit: what sizes count, if not examples.
     """
+    described = ", ".join(f"{mark} {format_count(value)}" for mark, value in marks.items())
     with drawing(name):
-        figure = size_histogram(sizes, marks, width_inches, STAND_INS)
-        return inline_svg(figure, name, "Histogram of examples per group")
+        figure = size_histogram(sizes, marks, width_inches, STAND_INS, unit)
+        return inline_svg(figure, name, f"Histogram of {unit} per group: {described}")
 
 
 def bin_edges(sizes: Ints) -> Floats:
@@ -61,7 +65,9 @@ def is_logarithmic(sizes: Ints) -> bool:
     return int(sizes.max()) > 10 * int(sizes.min())
 
 
-def size_histogram(sizes: Ints, marks: Mapping[str, int], width_inches: float, inks: Inks) -> Figure:
+def size_histogram(
+    sizes: Ints, marks: Mapping[str, int], width_inches: float, inks: Inks, unit: str = "examples"
+) -> Figure:
     """A histogram of the examples per group; see `draw_group_sizes`."""
     from matplotlib.figure import Figure
 
@@ -75,7 +81,7 @@ def size_histogram(sizes: Ints, marks: Mapping[str, int], width_inches: float, i
         edges[:-1], counts, np.diff(edges), align="edge", color=(inks.accent, 0.7), edgecolor=inks.paper, linewidth=0.7
     )
     _set_scales(axes, is_logarithmic(sizes), float(edges[0]), float(edges[-1]))
-    _style_axes(axes, inks)
+    style_axes(axes, inks, f"{unit} per group", "groups")
     num_rows = _draw_marks(axes, marks, width_inches, inks)
     axes.set_position((left, 0.18, width, 0.81 - 0.07 * num_rows))
     return figure
@@ -110,15 +116,16 @@ def tick_label(value: int) -> str:
     return f"{value / 10**6:g}M" if value >= 10**6 else f"{value / 1000:g}k"
 
 
-def _style_axes(axes: Axes, inks: Inks) -> None:
+def style_axes(axes: Axes, inks: Inks, across: str, up: str) -> None:
+    """Quiet axes with these names."""
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(inks.quiet)
     axes.tick_params(length=0, pad=6, labelsize=10, labelcolor=inks.quiet)
     axes.grid(axis="y", color=inks.line, linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel("examples per group", color=inks.quiet, fontsize=10, labelpad=6)
-    axes.set_ylabel("groups", color=inks.quiet, fontsize=10, labelpad=6)
+    axes.set_xlabel(across, color=inks.quiet, fontsize=10, labelpad=6)
+    axes.set_ylabel(up, color=inks.quiet, fontsize=10, labelpad=6)
 
 
 def _draw_marks(axes: Axes, marks: Mapping[str, int], width_inches: float, inks: Inks) -> int:

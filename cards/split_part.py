@@ -1,4 +1,4 @@
-"""What the card says about one split: its figures, the sizes of its groups, and their labels."""
+"""What the card says about one split: the sizes of its groups, and their labels."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from markupsafe import Markup
 
-from cards.label_plots import draw_labels
-from cards.labels import choose_groups, label_matrix
-from cards.plots import Ints, draw_group_sizes, is_logarithmic
+from cards.content import SplitSource
+from cards.label_part import WIDTHS, LabelPart, label_part
+from cards.lorenz import concentration, draw_lorenz
+from cards.plots import draw_group_sizes, is_logarithmic
 from cards.text import (
     format_bytes,
+    format_compact,
+    format_compact_bytes,
     format_count,
     format_number_of,
     format_share,
-    format_short_count,
     visible_line,
 )
-from groupstream.label_skew import label_skew
+from groupstream.group_sizes import SizeSummary, summarize
+from groupstream.label_skew import Ints
 
 MAX_LARGEST = 10
-WIDE_INCHES, NARROW_INCHES = 9.4, 4.4  # the picture on a desk and on a phone
-_WIDTHS = {"wide": WIDE_INCHES, "narrow": NARROW_INCHES}
+_HALF_INCHES = 4.4  # two beside each other on a desk, one on a phone
 _MARKS = {"10 %": 0.1, "50 %": 0.5, "90 %": 0.9, "max": 1.0}
+_UNITS = {"examples": format_compact, "words": format_compact, "bytes": format_compact_bytes}
 
 
 @dataclass(frozen=True)
@@ -49,70 +50,112 @@ class LargeGroup:
 
 
 @dataclass(frozen=True)
-class LabelPart:
-    """The labels of a split. `figures` are shares at 10, 50 and 90 % of the groups, by what they are of."""
-
-    summary: str
-    pictures: Mapping[str, Markup]
-    figures: Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True)
 class SplitPart:
-    """What the card says about one split."""
+    """What the card says about one split; a split without groups has no pictures.
 
+    Attributes:
+        key: its place in the page.
+        pictures: of the sizes of groups, by the width they are for.
+        scale: of that picture.
+        percentiles: of a group, by unit: at 10, 50, 90 and 99 % of the groups, the largest, and the mean.
+        lorenz: how unequal they are; None where no group has an example.
+        concentration: the same in words.
+        words: how many words they have; None where none has any.
+        wordless: how many groups are not in that picture, in words.
+    """
+
+    key: str
     name: str
     summary: str
-    figures: Sequence[Figure]
-    pictures: Mapping[str, Markup]
-    scale: str
-    percentiles: Mapping[str, Sequence[str]]
-    largest: Sequence[LargeGroup]
-    labels: LabelPart | None
+    figures: Sequence[Figure] = ()
+    pictures: Mapping[str, Markup] | None = None
+    scale: str = ""
+    percentiles: Mapping[str, Sequence[str]] | None = None
+    largest: Sequence[LargeGroup] = ()
+    lorenz: Markup | None = None
+    concentration: str = ""
+    words: Markup | None = None
+    wordless: str = ""
+    labels: LabelPart | None = None
 
 
-def split_part(
-    key: str, name: str, table: pa.Table, labels: pa.Table | None, label_names: Sequence[str] | None
-) -> SplitPart:
-    """What the card says about one split.
+def split_part(key: str, name: str, source: SplitSource, label_names: Sequence[str] | None) -> SplitPart:
+    """What the card says about one split. Reads its columns one after the other, and holds one at a time.
 
     Args:
         key: begins the names of its pictures.
-        table: its group table.
-        labels: its label table, if there is one.
+        name: of the split.
+        source: where its tables are.
         label_names: of the classes, where labels are class indices.
     """
-    sizes = table["num_examples"].to_numpy()
-    return SplitPart(
-        name=visible_line(name),
-        summary=f"{format_number_of(len(table), 'group')}, {format_number_of(int(sizes.sum()), 'example')}",
-        figures=figures_of({name: table}),
-        pictures=_pictures(key, sizes) if len(sizes) else {},
-        scale="logarithmic" if len(sizes) and is_logarithmic(sizes) else "linear",
-        percentiles={
-            "examples": [format_count(v) for v in percentiles(sizes).values()],
-            "bytes": [format_bytes(v) for v in percentiles(table["num_bytes"].to_numpy()).values()],
-            "words": [format_count(v) for v in percentiles(table["num_words"].to_numpy()).values()],
-        },
-        largest=_largest_groups(table, sizes),
-        labels=_label_part(key, labels, sizes, label_names) if labels is not None and len(labels) else None,
-    )
+    sizes = source.column("num_examples")
+    total = int(sizes.sum())
+    summary = f"{format_number_of(len(sizes), 'group')}, {format_number_of(total, 'example')}"
+    if not len(sizes):
+        return SplitPart(key, visible_line(name), summary)
+    found = _size_fields(key, sizes, source)
+    found["labels"] = label_part(key, source.label_batches, sizes, label_names)
+    del sizes  # 8 bytes a group
+    percentiles = found.pop("percentiles")
+    for unit in ("words", "bytes"):
+        ascending = np.sort(source.column(f"num_{unit}"))
+        percentiles[unit] = _percentile_row(unit, summarize(ascending))
+        if unit == "words" and ascending[-1] > 0:
+            found["words"], found["wordless"] = _words_picture(key, ascending)
+    if not found.get("words"):
+        del percentiles["words"]
+    return SplitPart(key, visible_line(name), summary, percentiles=percentiles, **found)
 
 
-def figures_of(tables: Mapping[str, pa.Table]) -> list[Figure]:
-    """The big figures of some splits together."""
-    totals = {c: sum(_total(t, c) for t in tables.values()) for c in ("num_examples", "num_bytes", "num_words")}
-    num_groups = _count_groups(list(tables.values()))
-    per_group = totals["num_examples"] / max(1, num_groups)
-    per_example = max(1, totals["num_examples"])
+def _size_fields(key: str, sizes: Ints, source: SplitSource) -> dict:
+    """What follows from the examples of each group."""
+    largest = _largest_groups(sizes, source)
+    ascending = np.sort(sizes)
+    summary = summarize(ascending)
+    return {
+        "figures": _figures(summary),
+        "pictures": _pictures(key, ascending),
+        "scale": "logarithmic" if is_logarithmic(ascending) else "linear",
+        "percentiles": {"examples": _percentile_row("examples", summary)},
+        "largest": largest,
+        "lorenz": draw_lorenz(ascending, summary.gini, _HALF_INCHES, f"{key}-lorenz") if summary.total else None,
+        "concentration": concentration(ascending) if summary.total else "",
+    }
+
+
+def _figures(summary: SizeSummary) -> list[Figure]:
+    singletons = 100 * summary.share_of_singletons
     return [
-        Figure(format_short_count(num_groups), "groups", f"in {format_number_of(len(tables), 'split')}"),
-        Figure(format_short_count(totals["num_examples"]), "examples", f"{per_group:,.1f} per group"),
-        Figure(format_bytes(totals["num_bytes"]), "of data", f"{format_bytes(totals['num_bytes'] / per_example)} each"),
-        Figure(
-            format_short_count(totals["num_words"]), "words", f"{totals['num_words'] / per_example:,.1f} per example"
-        ),
+        Figure(format_count(summary.percentiles[50]), "median", "examples in a group"),
+        Figure(f"{summary.mean:,.1f}", "mean", "examples in a group"),
+        Figure(f"{summary.gini:.2f}", "Gini", "0 if all were equally large"),
+        Figure(_percent(singletons), "singletons", "groups of one example"),
     ]
+
+
+def _percent(value: float) -> str:
+    """As `format_share`, of a percentage."""
+    return "< 0.1 %" if 0 < value < 0.05 else f"{value:.1f} %" if value else "0 %"
+
+
+def _percentile_row(unit: str, summary: SizeSummary) -> list[str]:
+    shown = _UNITS[unit]
+    values = [*summary.percentiles.values(), summary.max]
+    mean = format_bytes(summary.mean) if unit == "bytes" else f"{summary.mean:,.1f}"
+    return [*map(shown, values), mean]
+
+
+def _words_picture(key: str, ascending: Ints) -> tuple[Markup, str]:
+    """Of the groups that have words, and how many have none."""
+    without = int(np.searchsorted(ascending, 0, side="right"))
+    some = ascending[without:]
+    picture = draw_group_sizes(some, _few_marks(some), _HALF_INCHES, f"{key}-words", "words")
+    return picture, f"{format_number_of(without, 'group')} without words" if without else ""
+
+
+def _few_marks(values: Ints) -> dict[str, int]:
+    marks = percentiles(values)
+    return {"50 %": marks["50 %"], "max": marks["max"]}
 
 
 def percentiles(values: Ints) -> dict[str, int]:
@@ -123,62 +166,21 @@ def percentiles(values: Ints) -> dict[str, int]:
     return dict(zip(_MARKS, map(int, found), strict=True))
 
 
-def label_name(label: bytes, names: Sequence[str] | None) -> str:
-    """A label for people: the name of its class, where it is the index of one.
-
-    >>> label_name(b"1", ("cat", "dog")), label_name(b"7", ("cat", "dog")), label_name(b"sport", None)
-    ('dog', '7', 'sport')
-    """
-    if names and label.isdigit() and len(label) < 10 and int(label) < len(names):
-        return names[int(label)]
-    return label.decode(errors="backslashreplace")
-
-
-def skew_figures(top_share: Sequence[float], distance: Sequence[float]) -> dict[str, list[str]]:
-    """Percentiles of label skew as text, by what they are of. See `LabelSkew`."""
-    return {
-        "share of its most common label": [f"{100 * share:.1f} %" for share in top_share],
-        "distance from the labels of all": [f"{value:.2f}" for value in distance],
-    }
-
-
-def _count_groups(tables: Sequence[pa.Table]) -> int:
-    """Distinct groups: where examples are split within groups, a group is in several splits."""
-    if len(tables) < 2:
-        return sum(map(len, tables))
-    ids = pa.chunked_array([chunk for table in tables for chunk in table["group_id"].chunks], pa.binary())
-    return int(pc.count_distinct(ids).as_py())
-
-
-def _total(table: pa.Table, column: str) -> int:
-    return int(pc.sum(table[column]).as_py() or 0)
-
-
 def _pictures(key: str, sizes: Ints) -> dict[str, Markup]:
     marks = percentiles(sizes)
-    return {width: draw_group_sizes(sizes, marks, inches, f"{key}-{width}") for width, inches in _WIDTHS.items()}
+    return {width: draw_group_sizes(sizes, marks, inches, f"{key}-{width}") for width, inches in WIDTHS.items()}
 
 
-def _label_part(key: str, table: pa.Table, sizes: Ints, names: Sequence[str] | None) -> LabelPart:
-    matrix = label_matrix(table, choose_groups(sizes)).ordered()
-    shown = [label_name(label, names) for label in matrix.labels]
-    skew = label_skew(table)
-    return LabelPart(
-        summary=f"{format_number_of(skew.num_labels, 'label')}, {skew.labels_a_group:,.1f} per group",
-        pictures={
-            width: draw_labels(matrix, len(sizes), shown, inches, f"{key}-labels-{width}")
-            for width, inches in _WIDTHS.items()
-        },
-        figures=skew_figures(skew.top_share, skew.distance),
-    )
-
-
-def _largest_groups(table: pa.Table, sizes: Ints) -> list[LargeGroup]:
-    order = np.argsort(-sizes, kind="stable")[:MAX_LARGEST]
-    total = int(sizes.sum())
+def _largest_groups(sizes: Ints, source: SplitSource) -> list[LargeGroup]:
+    """The first of those that are equally large."""
+    count, total = min(MAX_LARGEST, len(sizes)), int(sizes.sum())
+    least = np.partition(sizes, -count)[-count]
+    rows = np.concatenate([np.flatnonzero(sizes > least), np.flatnonzero(sizes == least)[:count]])
+    order = rows[np.lexsort((rows, -sizes[rows]))][:count].tolist()
+    ids = source.ids_at(set(order))
     return [
         LargeGroup(
-            name=visible_line(table["group_id"][int(row)].as_py(), 80),
+            name=visible_line(ids[row], 80),
             num_examples=format_count(int(sizes[row])),
             share=format_share(int(sizes[row]), total),
             bar_percent=round(100 * int(sizes[row]) / max(1, int(sizes[order[0]])), 1),

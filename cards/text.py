@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _HIDDEN = re.compile(
@@ -48,6 +48,37 @@ def format_short_count(count: int) -> str:
         return format_count(count)
     unit, name = (10**9, "billion") if count >= 999_950_000 else (10**6, "million")
     return f"{count / unit:,.1f} {name}"
+
+
+def format_compact(count: int) -> str:
+    """All digits up to a million, then three of them; for narrow columns.
+
+    >>> format_compact(999_999), format_compact(46_385_000), format_compact(1_234_567_890)
+    ('999,999', '46.4M', '1.23B')
+    """
+    if count < 10**6:
+        return format_count(count)
+    unit, name = (10**9, "B") if count >= 999_500_000 else (10**6, "M")
+    return f"{_three_digits(count / unit)}{name}"
+
+
+def format_compact_bytes(num_bytes: float) -> str:
+    """As `format_bytes`, with three digits.
+
+    >>> format_compact_bytes(191_900), format_compact_bytes(1_234_567), format_compact_bytes(999_600)
+    ('192 kB', '1.23 MB', '1.00 MB')
+    """
+    if num_bytes < 999.5:
+        return f"{num_bytes:.0f} B"
+    value, unit = num_bytes / 1000, 1
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{_three_digits(value)} {_UNITS[unit]}"
+
+
+def _three_digits(value: float) -> str:
+    """Of 1 to 999; all digits of more."""
+    return f"{value:,.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
 
 
 def format_bytes(num_bytes: float) -> str:
@@ -95,10 +126,11 @@ def visible_line(text: str | bytes, max_length: int = 200) -> str:
     >>> visible_line(b"a\nb"), visible_line(b"")
     ('a\\nb', '(empty)')
     """
-    line = visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    most = (max_length + 1) * (4 if isinstance(text, bytes) else 2)  # of which more characters come than that
+    line = visible(text[:most]).replace("\n", "\\n").replace("\t", "\\t")
     if not line:
         return "(empty)"
-    return line if len(line) <= max_length else line[:max_length] + "…"
+    return line if len(line) <= max_length and len(text) <= most else line[:max_length] + "…"
 
 
 def shorten(text: str | bytes, max_length: int = 600) -> str:
@@ -110,6 +142,16 @@ def shorten(text: str | bytes, max_length: int = 600) -> str:
     kept, rest = text[:max_length], len(text) - max_length
     unit = "bytes" if isinstance(text, bytes) else "characters"
     return visible(kept) + (f" … {format_count(rest)} more {unit}" if rest > 0 else "")
+
+
+def code_spans(text: str, max_length: int = 1000) -> Markup:
+    """A sentence in which what stands between backticks is code.
+
+    >>> code_spans("One group for each value of `a<b`.")
+    Markup('One group for each value of <code>a&lt;b</code>.')
+    """
+    parts = visible_line(text, max_length).split("`")
+    return Markup("").join(Markup(f"<code>{escape(p)}</code>") if i % 2 else escape(p) for i, p in enumerate(parts))
 
 
 def finalize(value: object) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cards.split_part import skew_figures
+from cards.label_part import skew_figures
 from cards.text import format_share, visible_line
 from groupstream.commands.printing import counted
 from groupstream.commands.stats import histogram_table

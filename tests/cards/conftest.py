@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from cards import CardContent, SplitSource
 from groupstream.features import Feature
-from groupstream.group_table import SCHEMA, statistics_of
+from groupstream.group_table import LABEL_SCHEMA, SCHEMA, statistics_of
 from groupstream.manifest import CheckResult, Counts, Manifest, SplitInfo, StoredFile
 
 MakeTable = Callable[..., pa.Table]
 MakeManifest = Callable[..., Manifest]
+MakeContent = Callable[..., CardContent]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +54,9 @@ def make_manifest() -> MakeManifest:
             "digest": "4f1c" * 16,
             "spec": {
                 "name": "fedccnews-sample",
+                "license": "CC-BY-4.0",
+                "homepage": "https://example.org/news",
+                "citation": "@misc{news, title={News}}",
                 "partitioner": {"feature": "url", "kind": "url_domain"},
                 "source": {"kind": "jsonl", "paths": ["news/*.jsonl.gz"]},
                 "splits": {"by": "group", "fractions": {"train": 0.9, "validation": 0.1}, "seed": 0},
@@ -62,7 +68,10 @@ def make_manifest() -> MakeManifest:
             "group_feature": "group_id",
             "splits": {name: _split(name, table) for name, table in tables.items()},
             "counts": Counts(
-                examples_in=num_examples + 130, examples_out=num_examples, dropped={"too_short": 121, "no_url": 9}
+                examples_in=num_examples + 130,
+                examples_out=num_examples,
+                dropped={"no group": 121, "check text: min_length 1": 9},
+                regrouped={"merged": 17},
             ),
             "checks": CHECKS,
         }
@@ -86,6 +95,26 @@ CHECKS = (
     ),
 )  # fmt: skip
 
+_BEFORE = {
+    "num_groups": 8_400, "num_examples": 290_000, "num_bytes": 116_000_000, "num_words": 17_690_000,
+    "group_sizes": {"p10": 2, "p50": 13, "p90": 101, "max": 4_000},
+}  # fmt: skip
+DIFFERENCES = {
+    "before": "fedccnews-sample@1.1.0", "after": "fedccnews-sample@1.2.0", "differ": True,
+    "features": {"added": {"scores": {"dtype": "float32"}}, "removed": {}, "changed": {}},
+    "settings": {"added": {}, "removed": {}, "changed": {"source.num_files": [20, 24]}},
+    "splits": {
+        "train": {
+            "before": _BEFORE, "after": _BEFORE | {"num_groups": 8_500, "num_examples": 300_000}, "same_bytes": False,
+            "groups": {"added": 120, "removed": 20, "grown": 300, "shrunk": 0, "rewritten": 0, "kept": 8_080},
+            "largest_changes": [{"group_id": b"www.site-9.example", "examples_before": 0, "examples_after": 900}],
+            "labels": {"distance": 0.0213, "examples_before": 9, "examples_after": 9, "largest_changes": [
+                {"label": b"1", "examples_before": 3, "examples_after": 4, "share_before": 0.3, "share_after": 0.4}]},
+        },
+        "validation": {"before": None, "after": _BEFORE, "same_bytes": False},
+    },
+}  # fmt: skip
+
 
 def _split(name: str, table: pa.Table) -> SplitInfo:
     stored = StoredFile(path=f"{name}.groups.parquet", size_bytes=1, crc32c="0" * 8, sha256="0" * 64)
@@ -93,8 +122,39 @@ def _split(name: str, table: pa.Table) -> SplitInfo:
 
 
 @pytest.fixture
-def large_version(make_table: MakeTable, make_manifest: MakeManifest) -> tuple[Manifest, dict[str, pa.Table], list]:
-    """A version of a realistic shape: two splits, sizes over four decades, an image, a long text."""
+def make_content(make_manifest: MakeManifest) -> MakeContent:
+    """Of group tables and label tables by split; more fields of the content, and of the manifest as `manifest`."""
+
+    def make(
+        tables: dict[str, pa.Table],
+        labels: dict[str, pa.Table] | None = None,
+        manifest: dict[str, object] | None = None,
+        **more: object,
+    ) -> CardContent:
+        sources = {name: _source(table, (labels or {}).get(name)) for name, table in tables.items()}
+        fields = {"num_groups": sum(map(len, tables.values()))} | more
+        return CardContent(manifest=make_manifest(tables, **(manifest or {})), splits=sources, **fields)
+
+    return make
+
+
+def _source(table: pa.Table, labels: pa.Table | None) -> SplitSource:
+    return SplitSource(
+        column=lambda name: table[name].to_numpy(),
+        ids_at=lambda rows: {row: table["group_id"][row].as_py() for row in rows},
+        label_batches=None if labels is None else labels.to_batches,
+    )
+
+
+@pytest.fixture
+def differences() -> dict[str, Any]:
+    """As `version_differences` gives them."""
+    return DIFFERENCES
+
+
+@pytest.fixture
+def large_version(make_table: MakeTable, make_content: MakeContent, differences: dict[str, Any]) -> CardContent:
+    """A version of a realistic shape: two splits, labels, sizes over four decades, an image, a long text."""
     random = np.random.default_rng(3)
     sizes = np.ceil(random.lognormal(2.6, 1.6, 9400)).astype(np.int64)
     ids = [b"www.site-%d.example" % i for i in range(len(sizes))]
@@ -108,4 +168,22 @@ def large_version(make_table: MakeTable, make_manifest: MakeManifest) -> tuple[M
         {"group_id": "مثال.example".encode(), "text": "ذهب الفريق إلى المدينة.", "url": "https://مثال.example/1",
          "label": 1, "scores": None, "picture": 255 - picture},
     ]  # fmt: skip
-    return make_manifest(tables), tables, examples
+    return make_content(
+        tables,
+        {"train": labels_of(tables["train"])},
+        samples=examples,
+        partitioner="One group for each registrable domain of `url`.",
+        splitting="Each group is in one split, by a draw: 90 % train, 10 % validation.",
+        rejected=frozenset({"check text: min_length 1"}),
+        differences=differences,
+    )
+
+
+def labels_of(table: pa.Table) -> pa.Table:
+    """Three labels in uneven shares for each group."""
+    sizes = table["num_examples"].to_numpy()
+    shares = np.random.default_rng(4).dirichlet([0.4] * 3, len(sizes))
+    counts = np.maximum(1, (sizes[:, None] * shares).astype(np.int64))
+    labels = pa.array([b"0", b"1", b"2"] * len(sizes), pa.binary())
+    columns = [np.repeat(np.arange(len(sizes)), 3), labels, counts.ravel()]
+    return pa.table(columns, schema=LABEL_SCHEMA)

@@ -9,9 +9,9 @@ import pytest
 
 import cards
 from cards.ink import LIGHT, STAND_INS, drawing, pixels_of, svg_file
+from cards.label_part import label_name
 from cards.label_plots import draw_labels, label_figure
 from cards.labels import MAX_LABELS, OTHER_LABELS, choose_groups, label_matrix
-from cards.split_part import label_name
 from groupstream.group_table import LABEL_SCHEMA
 from groupstream.label_skew import label_skew
 
@@ -37,7 +37,7 @@ def test_matrix_counts_what_the_table_counts():
     groups = random_groups(30, 12)
     del groups[7]  # a group without labels
     chosen = np.array([29, 7, 0, 13])
-    matrix = label_matrix(table_of(groups), chosen)
+    matrix = label_matrix(table_of(groups).to_batches, chosen)
     assert matrix.labels == tuple(b"%d" % label for label in range(12)), "numbers stand in the order of their values"
     for column, row in enumerate(chosen.tolist()):
         expected = [groups.get(row, {}).get(label, 0) for label in matrix.labels]
@@ -47,12 +47,12 @@ def test_matrix_counts_what_the_table_counts():
 
 
 def test_matrix_of_no_chosen_groups_is_empty():
-    assert label_matrix(table_of(random_groups(3, 4)), np.array([], np.int64)).counts.shape == (4, 0)
+    assert label_matrix(table_of(random_groups(3, 4)).to_batches, np.array([], np.int64)).counts.shape == (4, 0)
 
 
 def test_rare_labels_share_the_last_row():
     groups = {row: {b"label %03d" % row: 1000 - row} for row in range(MAX_LABELS + 20)}
-    matrix = label_matrix(table_of(groups), np.array([0, MAX_LABELS + 19]))
+    matrix = label_matrix(table_of(groups).to_batches, np.array([0, MAX_LABELS + 19]))
     assert (len(matrix.labels), matrix.labels[-1]) == (MAX_LABELS, OTHER_LABELS)
     assert matrix.counts[-1].tolist() == [0, 1000 - MAX_LABELS - 19]
     assert matrix.overall.sum() == sum(sum(labels.values()) for labels in groups.values())
@@ -60,13 +60,13 @@ def test_rare_labels_share_the_last_row():
 
 def test_groups_stand_by_their_most_common_label_the_purest_first():
     groups = {0: {b"b": 10}, 1: {b"a": 20, b"b": 10}, 2: {b"a": 90}, 3: {b"a": 10, b"b": 20}}
-    matrix = label_matrix(table_of(groups), np.arange(4)).ordered()
+    matrix = label_matrix(table_of(groups).to_batches, np.arange(4)).ordered()
     assert matrix.counts.tolist() == [[90, 20, 0, 10], [0, 10, 10, 20]]
     assert matrix.order == "by most common label"
 
 
 def test_groups_whose_labels_differ_by_chance_only_stand_by_their_size():
-    matrix = label_matrix(table_of(random_groups(60, 8)), np.arange(60))
+    matrix = label_matrix(table_of(random_groups(60, 8)).to_batches, np.arange(60))
     assert matrix.skew_over_chance == pytest.approx(1, abs=0.3)
     sizes = matrix.ordered().counts.sum(axis=0)
     assert (np.diff(sizes) <= 0).all() and matrix.ordered().order == "by size"
@@ -74,7 +74,7 @@ def test_groups_whose_labels_differ_by_chance_only_stand_by_their_size():
 
 def test_skew_is_what_its_definition_says():
     groups = random_groups(50, 7)
-    counts = label_matrix(table_of(groups), np.arange(50)).counts
+    counts = label_matrix(table_of(groups).to_batches, np.arange(50)).counts
     shares, overall = counts / counts.sum(axis=0), counts.sum(axis=1) / counts.sum()
     distances = np.abs(shares - overall[:, None]).sum(axis=0) / 2
     skew = label_skew(table_of(groups))
@@ -103,7 +103,9 @@ def test_groups_are_chosen_evenly_over_their_sizes():
 @pytest.mark.parametrize("num_labels", [1, 10, 100])
 def test_picture_shows_a_share_by_its_shade(num_labels):
     """The cell of a pure group is the accent, an empty one the paper."""
-    matrix = label_matrix(table_of({0: {b"%d" % label: 1 for label in range(num_labels)}, 1: {b"0": 9}}), np.arange(2))
+    matrix = label_matrix(
+        table_of({0: {b"%d" % label: 1 for label in range(num_labels)}, 1: {b"0": 9}}).to_batches, np.arange(2)
+    )
     names = [label.decode() for label in matrix.labels]
     with drawing("x"):
         figure = label_figure(matrix, 2, names, 6, LIGHT)
@@ -119,7 +121,7 @@ def test_picture_shows_a_share_by_its_shade(num_labels):
 
 
 def test_picture_in_a_page_takes_the_colours_of_the_page():
-    matrix = label_matrix(table_of(random_groups(120, 10)), np.arange(100)).ordered()
+    matrix = label_matrix(table_of(random_groups(120, 10)).to_batches, np.arange(100)).ordered()
     svg = draw_labels(matrix, 120, [label.decode() for label in matrix.labels], 9.4, "x")
     assert not any(color in svg for color in STAND_INS)
     assert svg.count("<mask") == svg.count('style="fill: var(--accent)"') == svg.count("<image") == 3
@@ -136,12 +138,11 @@ def test_picture_as_a_file_brings_both_sets_of_colours():
     assert f"--accent:{LIGHT.accent}" in file and "prefers-color-scheme:dark" in file
 
 
-def test_card_shows_the_labels_of_each_split(make_table, make_manifest):
+def test_card_shows_the_labels_of_each_split(make_table, make_content):
     groups = {"train": random_groups(40, 3), "validation": random_groups(9, 3, 1), "test": random_groups(7, 3, 2)}
     tables = {s: make_table([sum(labels.values()) for labels in found.values()]) for s, found in groups.items()}
     label_tables = {split: table_of(found) for split, found in groups.items() if split != "test"}
-    manifest = make_manifest(tables)
-    page = cards.render_card(manifest, tables, [], label_tables)
+    page = cards.render_card(make_content(tables, label_tables))
     assert page.count(">Labels <") == 2
     assert all(f"Groups of <bdi>{split}</bdi>" in page for split in tables)
     assert page.count('class="figures small"') == 3
@@ -150,7 +151,7 @@ def test_card_shows_the_labels_of_each_split(make_table, make_manifest):
     assert f'<td class="number">{skew.distance[1]:.2f}</td>' in page
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
-    assert cards.render_card(manifest, tables, []).count(">Labels <") == 0
+    assert cards.render_card(make_content(tables)).count(">Labels <") == 0
 
 
 def test_label_is_shown_by_its_name_where_it_has_one():
