@@ -64,7 +64,7 @@ def check_files(
 
     The manifest, the tables and the small files are always read whole, the shards twice: as files and as groups. Of
     large versions a sample is read: shards that are drawn, and groups; the same ones each time, as the digest of the
-    manifest is the seed. Memory is bounded by about 40 bytes a group of one split, and a few blocks.
+    manifest is the seed. Memory is bounded by about 60 bytes a group of one split, and a few blocks.
 
     Args:
         full, sample_bytes, max_hashed: see `Extent`.

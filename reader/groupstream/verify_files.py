@@ -90,8 +90,10 @@ def check_checksums(dataset: Dataset, shard_bytes: int | None, seed: int, on_byt
     finding = Finding("checksums", "CRC32C and SHA-256 as in the manifest")
     files = dataset.manifest.all_files()
     read = files if shard_bytes is None else _drawn(files, shard_bytes, seed)
-    all_of_them = len(read) == len(files)
-    finding.seen = _in_words(files) if all_of_them else f"{len(read):,} of {_in_words(files)}, sampled"
+    finding.seen = _in_words(files)
+    if len(read) < len(files):
+        size, of_all = (format_bytes(sum(file.size_bytes for file in some)) for some in (read, files))
+        finding.seen = f"{len(read):,} of {counted(len(files), 'file')}, {size} of {of_all}, sampled"
 
     def sums(file: StoredFile) -> dict[str, int | str] | CorruptError:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -26,6 +27,7 @@ from groupstream.verify_sample import Sample, draw_sample, inside_shards
 from groupstream.verify_tables import group_batches
 
 _COLUMNS = ["group_id", *NUMBERS]
+_WAY_OUT = re.compile(r"\. (Pull|Check|Build) [^.]*$")  # the end of an error: an offender needs none
 
 
 def check_groups(
@@ -186,7 +188,8 @@ class _GroupReader:
 
     def _add(self, group_id: bytes, text: str) -> None:
         name = group_name(group_id, self._split.name)
-        self._finding.add(name, text.replace(f"{self._split.location}/", ""), text)
+        detail = _WAY_OUT.sub("", text.replace(f"{self._split.location}/", ""))
+        self._finding.add(name, detail, text)
 
     def _count(self, num_groups: int, num_bytes: int) -> None:
         self.num_groups += num_groups

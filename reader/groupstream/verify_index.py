@@ -25,7 +25,7 @@ _SIZES = ["num_examples", "num_bytes", "num_words"]
 
 
 def check_sums(manifest: Manifest, splits: Iterable[Split]) -> Finding:
-    """Adds up the index. Holds 24 bytes a group."""
+    """Adds up the index. Holds 24 bytes a group, and as much again while they are summed."""
     finding = Finding("sums of the index", "statistics, shards and examples_out as in the manifest")
     statistics = [split.statistics for split in manifest.splits.values()]
     num_examples = sum(each.num_examples for each in statistics)
