@@ -150,27 +150,44 @@ def share_of_repeated_lines(block: Block, limit: float) -> np.ndarray:
 
     White space at both ends of a line does not count.
     """
-    texts, begins, ends = _lines(block)
-    num_lines = np.bincount(texts, minlength=block.num_texts)
-    several = num_lines[texts] > 1
-    lines = gather(pa.py_buffer(block.data), begins[several], ends[several])
-    codes = lines.dictionary_encode().indices.to_numpy().astype(np.int64)
-    different = np.unique(texts[several] * (len(codes) + 1) + codes) // (len(codes) + 1)
-    num_repeated = np.bincount(texts[several], minlength=block.num_texts)
-    num_repeated -= np.bincount(different, minlength=block.num_texts)
+    num_lines = (block.num_words > 0).astype(np.int64)  # of texts of one line
+    num_repeated = np.zeros(block.num_texts, np.int64)
+    newlines = packed((block.data == 10) | (block.data == 13))
+    several = np.flatnonzero(block.count(newlines))
+    if len(several):
+        texts, begins, ends = _lines(block, newlines, several)
+        num_lines[several] = np.bincount(texts, minlength=block.num_texts)[several]
+        texts, begins, ends = _of_equal_length(texts, begins, ends)
+        codes = gather(pa.py_buffer(block.data), begins, ends).dictionary_encode().indices.to_numpy()
+        different = np.unique(texts * (len(codes) + 1) + codes) // (len(codes) + 1)
+        num_repeated = np.bincount(texts, minlength=block.num_texts)
+        num_repeated -= np.bincount(different, minlength=block.num_texts)
     return _ratio(num_repeated, num_lines)
 
 
-def _lines(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """int64[num_lines] three times: the text of each line that is not empty, and where its words begin and end."""
-    bits = packed((block.data == 10) | (block.data == 13))
-    newlines = positions_of(bits)
-    starts = np.sort(np.concatenate([block.offsets[:-1], newlines + 1]))
-    ends = np.sort(np.concatenate([block.offsets[1:], newlines]))
-    texts = np.repeat(np.arange(block.num_texts), block.count(bits) + 1)
+_Lines = tuple[np.ndarray, np.ndarray, np.ndarray]  # int64[num_lines]: the text, where its words begin and end
+
+
+def _lines(block: Block, newlines: np.ndarray, several: np.ndarray) -> _Lines:
+    """The lines that are not empty, of some texts."""
+    positions = positions_of(newlines)
+    starts = np.sort(np.concatenate([block.offsets[several], positions + 1]))
+    ends = np.sort(np.concatenate([block.offsets[several + 1], positions]))
+    texts = np.repeat(several, block.count(newlines)[several] + 1)
     begins = at_or_after(block.in_word, starts)
     some = begins < ends
     return texts[some], begins[some], last_before(block.in_word, ends[some]) + 1
+
+
+def _of_equal_length(texts: np.ndarray, begins: np.ndarray, ends: np.ndarray) -> _Lines:
+    """The lines that are as long as another one of their text: only they may be repeated."""
+    lengths = ends - begins
+    keys = texts * (lengths.max(initial=0) + 1) + lengths
+    order = np.argsort(keys, kind="stable")
+    same = np.diff(keys[order]) == 0
+    twice = np.zeros(len(keys), bool)
+    twice[order[1:][same]] = twice[order[:-1][same]] = True
+    return texts[twice], begins[twice], ends[twice]
 
 
 def longer_runs(block: Block, limit: float) -> np.ndarray:
