@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
 from markupsafe import Markup
 
 from cards.label_plots import draw_labels
 from cards.labels import LabelBatches, choose_groups, label_matrix
 from cards.text import format_number_of
-from groupstream.label_skew import Ints, label_skew
+from groupstream.label_skew import Ints, label_skew_of
 
 WIDTHS = {"wide": 9.4, "narrow": 4.4}  # in inches: a picture on a desk and on a phone
 
@@ -38,7 +37,7 @@ def label_part(key: str, batches: LabelBatches | None, sizes: Ints, names: Seque
         return None
     matrix = label_matrix(batches, choose_groups(sizes)).ordered()
     shown = [label_name(label, names) for label in matrix.labels]
-    skew = label_skew(pa.Table.from_batches(batches()))
+    skew = label_skew_of(batches)
     return LabelPart(
         summary=f"{format_number_of(skew.num_labels, 'label')}, {skew.labels_a_group:,.1f} per group",
         pictures={

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from cards.label_part import label_name
 from cards.label_plots import draw_labels, label_figure
 from cards.labels import MAX_LABELS, OTHER_LABELS, choose_groups, label_matrix
 from groupstream.group_table import LABEL_SCHEMA
-from groupstream.label_skew import label_skew
+from groupstream.label_skew import label_skew, label_skew_of
 
 
 def table_of(groups: dict[int, dict[bytes, int]]) -> pa.Table:
@@ -83,6 +84,18 @@ def test_skew_is_what_its_definition_says():
     quantiles = [0.1, 0.5, 0.9]
     assert skew.distance == pytest.approx(np.quantile(distances, quantiles, method="lower"))
     assert skew.top_share == pytest.approx(np.quantile(shares.max(axis=0), quantiles, method="lower"))
+
+
+@pytest.mark.parametrize("part_rows", [1, 7, 100])
+@pytest.mark.parametrize("batch_rows", [1, 5, 1000])
+def test_skew_does_not_depend_on_where_the_table_is_cut(part_rows, batch_rows, monkeypatch):
+    table = table_of(random_groups(50, 7))
+    whole = label_skew(table)
+    monkeypatch.setattr("groupstream.label_skew._PART_ROWS", part_rows)
+    assert label_skew_of(partial(table.to_batches, batch_rows)) == whole
+    chosen = np.array([29, 7, 0, 13])
+    matrices = [label_matrix(partial(table.to_batches, rows), chosen) for rows in (batch_rows, 10**6)]
+    assert (matrices[0].counts == matrices[1].counts).all() and matrices[0].labels == matrices[1].labels
 
 
 def test_equal_groups_have_no_distance_and_pure_ones_nearly_all():
