@@ -85,7 +85,7 @@ class SegmentFilter:
         while self._block is not None:
             end = _num_up_to(first, last, self._block[-1])
             found[start:end] = _contains(self._block, first[start:end], last[start:end])
-            start = max(start, end)
+            start = end
             if start == len(first):
                 break  # the block may hold groups of the next table too
             self._block = next(self._blocks, None)

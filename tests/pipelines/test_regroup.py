@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groupstream import CorruptError, ExampleError, Feature, SpecError
+from groupstream.binary import joined
 from groupstream.examples.decoding import decode_examples
+from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import GROUP_ID
 from groupstream.group_order import hash_group_ids
 from groupstream.stores import LocalStore
@@ -145,7 +147,10 @@ def read_shard(shard: Path, group_table: Path, label_table: Path) -> Iterator[tu
         labels[row["group_row"], row["label"]] += row["num_examples"]
     for position, row in enumerate(pq.read_table(group_table).to_pylist()):
         records = unframe(data[row["offset_bytes"] :][: row["length_bytes"]], "group")
-        examples = decode_examples(records, STORED).to_pylist()
+        decoded = decode_examples(records, STORED)
+        suffixes = encode_group_ids(decoded[GROUP_ID].cast(pa.large_binary()))
+        assert records.equals(joined(encode_examples(decoded.drop_columns([GROUP_ID]), FEATURES), suffixes))
+        examples = decoded.to_pylist()
         numbers = [example["number"] for example in examples]
         assert {example[GROUP_ID] for example in examples} == {row["group_id"]}
         assert row["num_examples"] == len(numbers)
@@ -374,6 +379,14 @@ def test_shards_are_as_many_as_what_is_left_makes(tmp_path):
         found.append((num_shards_after(runs, [], "train", 300), num_shards_after(runs, regrouped, "train", 300)))
     assert found[0] == found[1]
     assert found[0][0] > 50 and found[0][1] == 1
+
+
+def test_text_that_is_no_utf_8_goes_where_its_group_goes(tmp_path):
+    spec, (batch,) = spec_with(MERGE), batches_of([2], spec_with(MERGE))
+    text = pa.StringArray.from_buffers(2, pa.py_buffer(np.array([0, 3, 4], np.int32)), pa.py_buffer(b"\xff a\xfe"))
+    batch = dataclasses.replace(batch, columns=batch.columns.set_column(0, "text", text))
+    _, (one,) = spill_and_regroup(staging_in(tmp_path / "a"), [batch], spec, ROOMY, 1)
+    assert [run.num_examples for run in one.runs] == [2]
 
 
 def test_a_run_that_is_damaged_is_refused(tmp_path):
