@@ -16,7 +16,7 @@ from groupstream.manifest import Manifest, canonical_json
 from groupstream.refs import published_versions
 from groupstream.stores import Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
-from pipelines.card import draw_card
+from pipelines.card import draw_card, partitioner_in_words, splits_in_words
 from pipelines.checks import Checked
 from pipelines.content_store import Content
 from pipelines.draft import Draft
@@ -80,7 +80,7 @@ def describe_version(draft: Draft, checked: Checked, version: str, store: Store)
         "dataset_info.json": canonical_json(
             dataset_info_json(manifest.name, version, manifest.description, manifest.splits)
         ),
-        layout.README: hub_card(manifest).encode(),
+        layout.README: hub_card(manifest, partitioner_in_words(manifest.spec), splits_in_words(manifest.spec)).encode(),
         layout.CROISSANT: canonical_json(croissant(manifest)),
         layout.CARD: draw_card(manifest, draft.dataset, previous).encode(),
         layout.CHECKS: canonical_json(as_dicts(checked.results)),

@@ -7,7 +7,7 @@ import logging
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from catalog.rebuild import rebuild_catalog
+from catalog import rebuild_catalog
 from groupstream import GroupstreamError
 from groupstream.stores import Store
 
