@@ -33,7 +33,7 @@ class CardContent:
 
     Attributes:
         manifest: its `files` and `digest` need not know the card yet.
-        splits: by name, those of the manifest.
+        splits: by name, those of the manifest that can be read.
         num_groups: different groups in all splits together.
         samples: examples to show, as Python values by feature name, with their group under "group_id".
         partitioner: what it does, in words; names of features stand between backticks. Empty where nobody knows.

@@ -36,7 +36,7 @@ train = groupstream.open({_text(manifest.ref)})[{_text(split)}]
         Snippet("NumPy", "groupstream", opening + _NUMPY),
         Snippet("PyTorch", "'groupstream[torch]'", f"from torch.utils.data import DataLoader\n\n{opening}{_TORCH}"),
         Snippet("TensorFlow", "'groupstream[tf]'", opening + _TENSORFLOW),
-        Snippet("JAX", "'groupstream[jax]'", opening + _jax(manifest.features)),
+        Snippet("JAX", "'groupstream[jax]'", _jax(opening, manifest.features)),
         Snippet("TFDS", "groupstream tensorflow-datasets", _tfds(manifest, split)),
         Snippet("Command line", "groupstream", _command_line(manifest, split)),
     ]
@@ -53,22 +53,32 @@ _TENSORFLOW = """for group in train.shuffle(seed=0).to_tf():
         print(group["group_id"].numpy(), example.keys())"""
 
 
-def _jax(features: Features) -> str:
-    """JAX has arrays of numbers only."""
+_WIDE = """jax.config.update("jax_enable_x64", True)  # or numbers above 2**31 do not fit
+"""
+
+
+def _jax(opening: str, features: Features) -> str:
+    """JAX has arrays of numbers only, and of 32 bits unless it is told otherwise."""
     fitting = [name for name, feature in sorted(features.items()) if _is_array(feature.dtype, feature.is_list)]
     if fitting:
-        names = "" if len(fitting) == len(features) else ".select(" + ", ".join(map(_text, fitting[:_MAX_NAMES])) + ")"
-        return f"""for group_id, arrays in train{names}.shuffle(seed=0).to_jax():
+        shown = fitting[:_MAX_NAMES]
+        names = "" if shown == sorted(features) else f".select({', '.join(map(_text, shown))})"
+        is_wide = any(features[name].dtype == "int64" for name in shown)
+        head = _importing("jax", opening) + _WIDE if is_wide else opening
+        return f"""{head}for group_id, arrays in train{names}.shuffle(seed=0).to_jax():
     print(group_id, arrays.keys())"""
     if not features:
-        return "print(train.num_groups)"
+        return f"{opening}print(train.num_groups)"
     name = _text(min(features))
-    return f"""import jax.numpy as jnp
-
+    return f"""{_importing("jax.numpy as jnp", opening)}
 # JAX has no array for these values: make numbers of them first, such as tokens.
 for group_id, arrays in train.select({name}).shuffle(seed=0).to_numpy():
     lengths = jnp.asarray([len(value) for value in arrays[{name}]])
     print(group_id, lengths.sum())"""
+
+
+def _importing(module: str, opening: str) -> str:
+    return opening.replace("import groupstream\n", f"import groupstream\nimport {module}\n", 1)
 
 
 def _is_array(dtype: str, is_list: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -11,6 +12,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from cards import CardContent, SplitSource, render_card
+from groupstream import CorruptError
 from groupstream.dataset import Dataset, Split
 from groupstream.features import GROUP_ID
 from groupstream.group_order import HASH_BYTES
@@ -26,30 +28,44 @@ _SAMPLES = 6
 def draw_card(manifest: Manifest, dataset: Dataset, previous: Dataset | None = None, *, notice: str = "") -> str:
     """The whole HTML page of a version.
 
-    Its tables are read a column at a time; of groups it holds about 24 bytes each, and the names of the largest only.
+    Its tables are read a column at a time; of groups it holds numbers, and the names of the largest only: of 5 million
+    groups with 3 labels each about 350 MB, in 10 seconds.
 
     Args:
         manifest: what the page says; that of `dataset`, or what it will be.
         dataset: whose group tables, label tables and first examples are read.
         previous: the version before it, to show what changed.
-        notice: a line to stand above everything, such as why it is not published.
+        notice: a line to stand above everything, such as why it is not published. Then what cannot be read is left
+            out: that may be the reason.
 
     Raises:
-        CorruptError: what was written cannot be read.
+        CorruptError: what was written cannot be read, and there is no notice.
     """
+    said = CardContent(
+        manifest=manifest,
+        splits={},
+        num_groups=sum(split.statistics.num_groups for split in manifest.splits.values()),
+        partitioner=partitioner_in_words(manifest.spec),
+        splitting=splits_in_words(manifest.spec),
+        rejected=frozenset(reason for reason in manifest.counts.dropped if reason.startswith(CHECK_PREFIX)),
+        notice=notice,
+    )
+    try:
+        return render_card(_with_data(said, dataset, previous))
+    except CorruptError:
+        if not notice:
+            raise
+        return render_card(said)
+
+
+def _with_data(said: CardContent, dataset: Dataset, previous: Dataset | None) -> CardContent:
     differences = None if previous is None else version_differences(previous, dataset)
-    return render_card(
-        CardContent(
-            manifest=manifest,
-            splits={name: _source_of(split) for name, split in dataset.items()},
-            num_groups=_num_groups(dataset),
-            samples=_samples(dataset),
-            partitioner=partitioner_in_words(manifest.spec),
-            splitting=splits_in_words(manifest.spec),
-            rejected=frozenset(reason for reason in manifest.counts.dropped if reason.startswith(CHECK_PREFIX)),
-            differences=None if differences is None else {**differences, "after": manifest.ref},
-            notice=notice,
-        )
+    return dataclasses.replace(
+        said,
+        splits={name: _source_of(split) for name, split in dataset.items()},
+        num_groups=_num_groups(dataset),
+        samples=_samples(dataset),
+        differences=None if differences is None else {**differences, "after": said.manifest.ref},
     )
 
 
