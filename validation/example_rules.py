@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from validation.comparisons import holds
 from validation.example_check import ExampleCheck, ImageRules, TextRules
 from validation.image_rules import IMAGE_RULES, shapes_of
 from validation.rule_kinds import RuleKind, number, short
@@ -104,8 +105,12 @@ def measure(checks: Mapping[str, ExampleCheck], batch: pa.RecordBatch) -> dict[t
 
 def _measure_column(column: pa.Array, rules: tuple[Rule, ...]) -> Iterator[tuple[Rule, pa.Array]]:
     of_family = {family: [rule for rule in rules if rule.family == family] for family in _FAMILIES}
+    measured: dict[Any, pa.Array] = {}  # min_length and max_length measure the same
     for rule in of_family["value"]:
-        yield rule, rule.kind.measure(column, rule.limit)
+        key = rule.kind.measure, rule.limit if rule.kind.passes is holds else None
+        if key not in measured:
+            measured[key] = rule.kind.measure(column, rule.limit)
+        yield rule, measured[key]
     if asked := of_family["text"]:
         found = measure_texts(column, {rule.name: (rule.kind.measure, rule.limit) for rule in asked})
         yield from ((rule, found[rule.name]) for rule in asked)

@@ -60,8 +60,8 @@ def _frame(measured: Mapping[tuple[str, Rule], pa.Array]) -> Any:
     """A pandas.DataFrame of them. No copy."""
     import pandas as pd
 
-    names = [_column_name(name, rule) for name, rule in measured]
-    return pa.RecordBatch.from_arrays(list(measured.values()), names).to_pandas(types_mapper=pd.ArrowDtype)
+    columns = {_column_name(name, rule): pd.arrays.ArrowExtensionArray(v) for (name, rule), v in measured.items()}
+    return pd.DataFrame(columns, copy=False)
 
 
 def _column_name(feature: str, rule: Rule) -> str:

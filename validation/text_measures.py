@@ -16,7 +16,7 @@ from groupstream.binary import byte_offsets, data_of, gather
 from validation.bits import after_runs, at_or_after, counts_before, last_before, marked, packed, positions_of, shifted
 from validation.characters import CONTROL, DIGIT, LETTER, SPACE, find_wide, where
 
-_BLOCK_BYTES = 1 << 18  # a text that is longer is a block of its own
+_BLOCK_BYTES = 1 << 20  # a text that is longer is a block of its own
 
 
 class Block:
