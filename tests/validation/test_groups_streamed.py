@@ -157,6 +157,18 @@ def test_groups_of_many_row_groups_are_aligned(tables_as_version: Callable[..., 
     assert set(found["labels"].tolist()) == {2}
 
 
+def test_rows_of_one_group_in_two_row_groups_are_one_group(tables_as_version: Callable[..., Dataset]) -> None:
+    numbers = [*range(ROW_GROUP_ROWS), *range(ROW_GROUP_ROWS - 1, ROW_GROUP_ROWS + 5)]
+    hashes = pa.array([number.to_bytes(16, "big") for number in numbers], pa.binary(16))
+    ones = np.ones(len(numbers), np.int64)
+    columns = dict.fromkeys(SCHEMA.names, ones) | {"group_hash": hashes, "group_id": hashes.cast(pa.binary())}
+    dataset = tables_as_version({"train": pa.table([pa.array(columns[f.name], f.type) for f in SCHEMA], schema=SCHEMA)})
+    [block] = group_blocks([dataset["train"]])
+    assert len(block) == len(numbers) - 1
+    assert block["row"][block["repeats"] == 1].tolist() == [ROW_GROUP_ROWS - 1]
+    assert (block["repeats"].sum(), block["examples"].sum()) == (1, len(numbers))
+
+
 def test_blocks_add_up_to_the_same_summary() -> None:
     draw = np.random.default_rng(3)
     block = np.zeros(1000, BLOCK)
