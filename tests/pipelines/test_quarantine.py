@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import io
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,3 +261,34 @@ def test_values_that_no_record_can_hold_are_left_out() -> None:
         {"n": 3, "tags": None, "v": None},
         {"n": 4, "tags": [], "v": None},
     ]
+
+
+@pytest.mark.integration
+@pytest.mark.shared_data
+def test_strict_checks_of_real_posts_reject_what_plain_python_rejects(tmp_path: Path, shared_data) -> None:
+    file = shared_data("hn_posts") / "hacker_news.csv"
+    names = {"title": "string", "url": "string", "author": "string", "num_points": "int64"}
+    title = {"text": {"min_words": 3, "max_word_length": 30, "max_share_of_digits": 0.2, "max_repeated_character": 3}}
+    checks = {"examples": {"url": {"pattern": "^https?://"}, "title": title, "num_points": {"max_value": 1000}}}
+    source = {"kind": "csv", "paths": [str(file)], "features": names}
+    _, content = build(plan_for(source, "author", {**checks, "max_rejected_share": 0.2}), tmp_path)
+    with open(file, encoding="utf-8-sig", newline="") as text:
+        reasons = [broken_post(post) for post in csv.DictReader(text)]
+    expected = [(row, reason) for row, reason in enumerate(reasons) if reason]
+    assert [(row["row"], row["reason"]) for row in rows_of(content)] == expected
+    assert len({reason for _, reason in expected}) == 6
+
+
+def broken_post(post: dict[str, str]) -> str | None:
+    """The first of the checks above that a post breaks."""
+    title = post["title"]
+    visible = [c for c in title if not c.isspace()]
+    broken = {
+        "url: pattern ^https?://": not post["url"].startswith(("http://", "https://")),
+        "title: min_words 3": len(title.split()) < 3,
+        "title: max_word_length 30": max(map(len, title.split())) > 30,
+        "title: max_share_of_digits 0.2": sum(map(str.isdecimal, visible)) / len(visible) > 0.2,
+        "title: max_repeated_character 3": re.search(r"(\S)\1{3}", title) is not None,
+        "num_points: max_value 1000": int(post["num_points"]) > 1000,
+    }
+    return next((reason for reason, is_broken in broken.items() if is_broken), None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import sys
 import unicodedata
+from collections.abc import Callable
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -136,3 +138,14 @@ def test_bits_answer_as_masks_do(mask: list[bool], data: st.DataObject) -> None:
     assert [p for p in positions_of(shifted(bits, by)) if p < length] == [i + by for i in expected if i + by < length]
     runs = [i for i in range(length) if i + 1 >= run and all(mask[i + 1 - run : i + 1])]
     assert positions_of(after_runs(bits, run)).tolist() == runs
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["books_md", "wiki_en2015"])
+def test_measures_of_real_texts_are_what_plain_python_says(name: str, shared_data: Callable[[str], Path]) -> None:
+    files = sorted(file for file in shared_data(name).rglob("*") if file.is_file() and file.name != "README.md")[:8]
+    texts = [text for file in files for text in file.read_text(encoding="utf-8").split("\n\n\n")]
+    for measure, exact in EXACT.items():
+        found = measured(measure, texts)
+        assert found == pytest.approx([exact(text) for text in texts])
+    assert len(texts) >= 8
