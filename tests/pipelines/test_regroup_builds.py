@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
@@ -28,6 +30,7 @@ from pipelines.runners.pieces import ListedPieces, list_pieces
 from pipelines.staging import StagingArea, staging_area
 from pipelines.transforms import PartitionExamples
 from specs import Spec, load_spec
+from validation import Checks
 from validation.group_checks import GroupChecks
 
 SPLITS = {
@@ -183,3 +186,11 @@ def become(group_id: bytes, size: int, checks: GroupChecks) -> list[tuple[bytes,
         return [(group_id, checks.max_examples)]
     parts = np.array_split(np.arange(size), -(-size // checks.max_examples))
     return [(b"%s#%0*d" % (group_id, len(str(len(parts))), n + 1), len(part)) for n, part in enumerate(parts)]
+
+
+def test_every_spec_of_the_page_is_one():
+    page = (Path(__file__).parents[2] / "docs/checks/group-sizes.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    asked = [Checks.model_validate(yaml.safe_load(block)["checks"], extra="forbid").groups for block in blocks]
+    assert {checks.too_small for checks in asked} == {"fail", "drop", "merge"}
+    assert {checks.too_large for checks in asked} == {"fail", "cap", "split"}
