@@ -13,6 +13,7 @@ from pipelines.draft import Draft
 from pipelines.example_results import example_results
 from pipelines.integrity import check_draft
 from pipelines.plan import Plan
+from pipelines.regroup_rule import regroup_rule
 from validation.drift import check_drift, way_out
 from validation.groups import check_groups
 
@@ -45,7 +46,9 @@ def run_checks(plan: Plan, draft: Draft, earlier: Dataset | None) -> Checked:
     """
     spec, dataset = plan.spec, draft.dataset
     exclusive = spec.splits is None or isinstance(spec.splits, SplitByGroup)
-    groups = check_groups(spec.checks.groups, dataset, exclusive=exclusive)
+    rule = regroup_rule(spec)
+    merged_ids = rule.merged_ids if rule and rule.too_small == "merge" else ()
+    groups = check_groups(spec.checks.groups, dataset, exclusive=exclusive, merged_ids=merged_ids)
     drift = [] if spec.checks.drift is None else check_drift(spec.checks.drift, earlier, dataset)
     examples = example_results(spec.checks, draft.tally)
     return Checked((*examples, *groups.results, *drift, *check_draft(dataset)), groups.data_docs, earlier)

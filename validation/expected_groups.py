@@ -53,14 +53,14 @@ class ExpectedGroups:
         """Takes note of groups that are there.
 
         Args:
-            hashes: of some groups, ascending.
+            hashes: of all groups between two hashes, ascending.
         """
         if not len(hashes):
             return
         start = int(np.searchsorted(self._hashes, hashes[0]))
         stop = int(np.searchsorted(self._hashes, hashes[-1], side="right"))
         places = np.minimum(np.searchsorted(hashes, self._hashes[start:stop]), len(hashes) - 1)
-        self._is_missing[start:stop] &= hashes[places] != self._hashes[start:stop]
+        self._is_missing[start:stop] = hashes[places] != self._hashes[start:stop]
 
     def missing(self, most: int) -> list[bytes]:
         """The first ids that are missing, in the order in which they are asked for. Reads the file again."""

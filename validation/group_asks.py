@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from groupstream.commands.printing import counted
+from groupstream.commands.printing import counted, cut, one_line
 from validation.bounds import limit_in_words
 from validation.group_blocks import SIZES
 from validation.group_checks import GroupChecks, PercentileCheck
@@ -31,6 +31,7 @@ class Ask:
         column: of blocks, by which groups are named as offenders; "" where none is.
         blames: from which least value on, and up to which greatest, a group is none.
         describe: an offender's row of a block, in words.
+        spared: hashes of groups that the bounds do not hold for.
     """
 
     name: str
@@ -42,27 +43,40 @@ class Ask:
     column: str = ""
     blames: tuple[float | None, float | None] = (None, None)
     describe: Callable[[np.void], str] = str
+    spared: tuple[bytes, ...] = ()
+
+    def values(self, block: np.ndarray) -> np.ndarray:
+        """What is asked of each group of a block; a group that is spared has the least that passes."""
+        values = block[self.column]
+        if not self.spared:
+            return values
+        passing = values.copy()
+        passing[np.isin(block["hash"], np.array(self.spared, block["hash"].dtype))] = self.least
+        return passing
 
     def badness(self, block: np.ndarray) -> np.ndarray:
         """How far the groups of a block are out of the bounds; positive for offenders."""
-        values, (least, greatest) = block[self.column], self.blames
+        values, (least, greatest) = self.values(block), self.blames
         below = -np.inf if least is None else least - values
         above = -np.inf if greatest is None else values - greatest
         return np.maximum(np.broadcast_to(below, values.shape), np.broadcast_to(above, values.shape))
 
 
-def asks_of(checks: GroupChecks, *, exclusive: bool, num_expected: int) -> list[Ask]:
+def asks_of(checks: GroupChecks, *, exclusive: bool, num_expected: int, merged: tuple[bytes, ...] = ()) -> list[Ask]:
     """All that a spec asks.
 
     Args:
         exclusive: whether to ask that no group is in two splits.
         num_expected: how many ids are expected.
+        merged: hashes of the groups that small ones were merged into: they may have any number of examples.
     """
     asks = [_number_of_groups(checks), _unique(), *([_one_split()] if exclusive else [])]
     for size in SIZES:
         least, greatest = getattr(checks, f"min_{size}"), getattr(checks, f"max_{size}")
         if least is not None or greatest is not None:
             asks.append(_per_group(f"{size} per group", size, least, greatest))
+    if merged:
+        asks = [_sparing(ask, merged, checks.merged_group) if ask.column == "examples" else ask for ask in asks]
     asks += {ask.name: ask for ask in map(_percentile, _tightest(checks.percentiles))}.values()
     if checks.min_labels is not None:
         asks.append(_per_group("labels per group", "labels", checks.min_labels, None))
@@ -135,6 +149,10 @@ def _per_group(name: str, column: str, least: float | None, greatest: float | No
         blames=(least, greatest),
         describe=_sized(column),
     )
+
+
+def _sparing(ask: Ask, merged: tuple[bytes, ...], name: str) -> Ask:
+    return replace(ask, spared=merged, limit=f"{ask.limit}, but for '{cut(one_line(name), 40)}'")
 
 
 def _percentile(check: PercentileCheck) -> Ask:

@@ -24,7 +24,8 @@ class GroupSuite:
         gx = load_great_expectations()
         self._of_each = [ask for ask in asks if ask.value is None]
         self._of_all = [ask for ask in asks if ask.value is not None]
-        context = _context(gx)
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
         asset = context.data_sources.add_pandas("groups").add_dataframe_asset("groups")
         self._batches = asset.add_batch_definition_whole_dataframe("all")
         self._suite_of_each = _suite(gx.expectations.ExpectColumnValuesToBeBetween, self._of_each)
@@ -33,7 +34,7 @@ class GroupSuite:
 
     def add(self, block: np.ndarray) -> None:
         """Asks of each group of a block."""
-        frame = {ask.name: block[ask.column] for ask in self._of_each}
+        frame = {ask.name: ask.values(block) for ask in self._of_each}
         for name, result in self._validate(frame, self._suite_of_each).items():
             self._found[name] = _added(self._found[name], result) if name in self._found else result
 
@@ -62,16 +63,6 @@ def load_great_expectations() -> Any:
     import great_expectations
 
     return great_expectations
-
-
-def _context(gx: Any) -> Any:
-    """One that writes nothing; the usual one makes a temporary folder for its pages, and removes it."""
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
-
-    in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
-    context = gx.get_context(mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=in_memory))
-    context.variables.progress_bars = {"globally": False}
-    return context
 
 
 def _suite(expectation: Any, asks: Sequence[Ask]) -> Any:

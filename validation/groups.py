@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from groupstream.dataset import Dataset, Split
+from groupstream.group_order import hash_group_ids
 from groupstream.manifest import CheckResult
 from validation.data_docs import data_docs
 from validation.expected_groups import ExpectedGroups
@@ -38,7 +39,12 @@ class GroupOutcome:
 
 
 def check_groups(
-    checks: GroupChecks, dataset: Dataset, *, exclusive: bool, block_groups: int = BLOCK_GROUPS
+    checks: GroupChecks,
+    dataset: Dataset,
+    *,
+    exclusive: bool,
+    merged_ids: Sequence[bytes] = (),
+    block_groups: int = BLOCK_GROUPS,
 ) -> GroupOutcome:
     """Runs all group checks, on the groups of all splits together. The dataset need not be published.
 
@@ -47,6 +53,7 @@ def check_groups(
 
     Args:
         exclusive: whether a group may be in one split only.
+        merged_ids: of the groups that small ones were merged into. They may have any number of examples.
         block_groups: how many groups Great Expectations gets at a time.
 
     Returns:
@@ -58,7 +65,8 @@ def check_groups(
     """
     splits = [dataset[name] for name in dataset]
     expected = ExpectedGroups(checks, dataset.manifest.seed)
-    asks = asks_of(checks, exclusive=exclusive and len(splits) > 1, num_expected=len(expected))
+    merged = tuple(map(bytes, hash_group_ids(merged_ids, dataset.manifest.seed)))
+    asks = asks_of(checks, exclusive=exclusive and len(splits) > 1, num_expected=len(expected), merged=merged)
     if not any(split.num_groups for split in splits):
         asks = [ask for ask in asks if ask.name in (NUMBER_OF_GROUPS, MISSING)]
     suite, offenders = GroupSuite(asks), {ask.name: Offenders(ask) for ask in asks if ask.column}

@@ -328,6 +328,18 @@ def test_groups_may_be_expected_of_none(dataset: MakeSplits) -> None:
     ]
 
 
+def test_the_group_of_the_small_ones_may_have_any_number_of_examples(dataset: MakeSplits) -> None:
+    made = dataset(group(b"(small groups)", 9), group(b"b", 4), group(b"c", 1))
+    limits = GroupChecks(min_examples=2, max_examples=3, min_bytes=1, too_small="merge")
+    found = {
+        result.name: result
+        for result in check_groups(limits, made, exclusive=True, merged_ids=[b"(small groups)"]).results
+    }
+    assert found[SIZES].limit == "at least 2, at most 3, but for '(small groups)'"
+    assert found[SIZES].offenders == ("'b' with 4 examples", "'c' with 1 example")
+    assert len(found["bytes per group"].offenders) == 3
+
+
 def test_ids_are_expected_by_a_file_too(dataset: MakeSplits, tmp_path: Path) -> None:
     file = tmp_path / "ids.txt"
     lines = ["\ufeffg0", "", "g1\r", "caf\u00e9", "g1", " g0", *(f"missing{i}" for i in range(9))]

@@ -18,6 +18,9 @@ import pytest
 from groupstream import Dataset
 from groupstream.group_table import SCHEMA
 from validation import GroupChecks
+from validation.group_asks import Ask
+from validation.group_suite import GroupSuite
+from validation.group_summary import GroupSummary
 from validation.groups import check_groups
 
 MARKUP = b"<script>alert(1)</script>$x ${y} {{z}}"
@@ -61,6 +64,7 @@ def test_the_page_says_what_was_asked_and_found(dataset: Dataset, caplog: pytest
         assert all(offender in text for offender in result.offenders)
     assert "3 unexpected values found. 100% of 3 total rows." in text
     assert "Status: Failed" in text
+    assert "Run Time" not in text
     assert not caplog.records  # what Great Expectations could not draw, it only logs
     passing = check_groups(GroupChecks(), dataset, exclusive=True).data_docs.decode()
     assert "Status: Succeeded" in re.sub(r"\s+", " ", _Tags(passing).text)
@@ -76,6 +80,12 @@ def test_the_page_asks_no_host_and_runs_nothing(dataset: Dataset) -> None:
 def test_the_page_is_the_same_each_time_and_for_all_sizes_of_blocks(dataset: Dataset) -> None:
     pages = {check_groups(FAILING, dataset, exclusive=True, block_groups=size).data_docs for size in (1, 2, 100, 100)}
     assert len(pages) == 1
+
+
+def test_an_expectation_that_cannot_be_evaluated_is_no_check_that_failed() -> None:
+    ask = Ask("size", None, 3, "at most 3", str, value=lambda summary: "text")  # type: ignore[arg-type,return-value]
+    with pytest.raises(RuntimeError, match="Great Expectations could not evaluate 'size'"):
+        GroupSuite([ask]).finish(GroupSummary())
 
 
 def test_great_expectations_stays_off_the_network(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

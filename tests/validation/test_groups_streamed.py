@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from groupstream import Dataset
@@ -104,6 +104,7 @@ def _assert_labels(found: np.ndarray, labels: Sequence[Counter[bytes]]) -> None:
     st.lists(st.floats(0, 100), min_size=1, max_size=4),
     st.integers(1, 9),
 )
+@example([1 << 20, (1 << 20) + 1, (1 << 20) + 1, (1 << 20) + 2], [0, 33.4, 100], 2)
 @settings(deadline=None)
 def test_percentiles_are_those_of_numpy(sizes: list[int], percents: list[float], num_blocks: int) -> None:
     block = np.zeros(len(sizes), BLOCK)
