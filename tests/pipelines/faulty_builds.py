@@ -14,6 +14,8 @@ from pathlib import Path
 
 from groupstream.commit import claim_version, commit_version
 from groupstream.stores import LocalStore
+from pipelines.checks import Checked
+from pipelines.draft import draft_version
 from pipelines.partition import partition
 from pipelines.plan import Plan, make_plan
 from pipelines.staging import staging_area
@@ -45,7 +47,8 @@ def build(plan: Plan, root: Path, fault: Fault | None) -> None:
             staging = FaultyStaging(staging.store, staging.scratch, fault)
         partitioned = partition(plan, staging)
         store = LocalStore(root)
-        version = describe_version(plan, partitioned, [], "1.0.0", store)
+        draft = draft_version(plan, partitioned, store)
+        version = describe_version(draft, Checked((), b""), "1.0.0", store)
         claim_version(store, "test/1.0.0", plan.digest, {})
         commit_version(store, "test/1.0.0", version.manifest, version.files)
 

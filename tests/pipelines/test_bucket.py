@@ -12,6 +12,8 @@ from groupstream import SourceError
 from groupstream.commit import claim_version, commit_version
 from groupstream.stores import LocalStore, Store, open_store
 from groupstream.testing import GcsServer
+from pipelines.checks import Checked
+from pipelines.draft import draft_version
 from pipelines.partition import partition
 from pipelines.plan import Plan, make_plan
 from pipelines.staging import staging_area
@@ -43,7 +45,8 @@ def publish(plan: Plan, staging_root: str, store: Store) -> bytes:
     """Builds and publishes; the manifest."""
     with staging_area(staging_root) as staging:
         partitioned = partition(plan, staging)
-        version = describe_version(plan, partitioned, [], "1.0.0", store)
+        draft = draft_version(plan, partitioned, store)
+        version = describe_version(draft, Checked((), b""), "1.0.0", store)
         claim_version(store, "test/1.0.0", plan.digest, {})
         commit_version(store, "test/1.0.0", version.manifest, version.files)
     return version.manifest.to_json()
