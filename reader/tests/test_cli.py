@@ -66,8 +66,8 @@ def test_info_shows_what_a_version_is(shown: Any, golden: Path) -> None:
         "kind=feature",
         "dropped    none",
         "3 shards of 7.2 kB, index of 3.0 kB",
-        "checks     3 of 3 passed",
-        "in 7 files, format 1",
+        "checks     10 of 10 passed",
+        "in 11 files, format 1",
         "with seed 7",
     ):
         assert expected in text
@@ -103,7 +103,7 @@ def test_json_holds_what_json_cannot(make_version: Any, shown: Any) -> None:
 
 
 def test_verify_says_what_it_read(shown: Any) -> None:
-    assert "text@1.0.0 is as it was written: 7 files" in shown("verify", "text")
+    assert "text@1.0.0 is as it was written: 11 files" in shown("verify", "text")
     result = json.loads(shown("verify", "text", "--json"))
     assert (result["ref"], result["files"], result["examples"]) == ("text@1.0.0", 7, 40)
 
