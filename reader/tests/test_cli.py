@@ -105,7 +105,7 @@ def test_json_holds_what_json_cannot(make_version: Any, shown: Any) -> None:
 def test_verify_says_what_it_read(shown: Any) -> None:
     assert "text@1.0.0 is as it was written: 11 files" in shown("verify", "text")
     result = json.loads(shown("verify", "text", "--json"))
-    assert (result["ref"], result["files"], result["examples"]) == ("text@1.0.0", 7, 40)
+    assert (result["ref"], result["files"], result["examples"]) == ("text@1.0.0", 11, 40)
 
 
 SHOW_DATA = [
