@@ -66,12 +66,12 @@ def refuse_failed(results: Sequence[CheckResult], report: str | None = None) -> 
     failed = [result for result in results if not result.passed]
     if failed:
         ways_out = " ".join(filter(None, ["Mend the source or change checks.", way_out(failed)]))
-        found = "; ".join(map(_in_words, failed))
+        found = "; ".join(map(in_words, failed))
         where = "" if report is None else f"; the report is {report}/report.html"
         raise CheckError(f"{found}. Nothing is published{where}. {ways_out}", tuple(results), report)
 
 
-def _in_words(result: CheckResult) -> str:
+def in_words(result: CheckResult) -> str:
     """One result in a line."""
     offenders = f" ({', '.join(result.offenders)})" if result.offenders else ""
     return f"{result.name}: {result.observed}, the limit is {result.limit}{offenders}"
