@@ -108,7 +108,15 @@ def _settings(dataset: Dataset) -> dict[str, Any]:
     spec = {key: value for key, value in manifest.spec.items() if key not in ("checks", "name", "description")}
     source = {**manifest.source, **_mapping(spec.get("source"))}
     source.pop("features", None)
-    return dict(_flat({**spec, "seed": manifest.seed, "source": source}))
+    checks = {"groups": _actions(_mapping(_mapping(manifest.spec.get("checks")).get("groups")))}
+    return dict(_flat({**spec, "seed": manifest.seed, "source": source, "checks": checks}))
+
+
+def _actions(checks: Mapping[str, Any]) -> dict[str, Any]:
+    """What is done with groups that are too small or too large: of all checks, these change what is published."""
+    limits = {"too_small": ("min_examples", "merged_group"), "too_large": ("max_examples",)}
+    set_ones = [action for action in limits if checks.get(action, "fail") != "fail"]
+    return {key: checks.get(key) for action in set_ones for key in (action, *limits[action])}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -119,7 +127,7 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
     for key, inner in value.items():
         if isinstance(inner, Mapping):
             yield from _flat(inner, f"{prefix}{key}.")
-        elif inner is not None:
+        elif inner not in (None, ""):
             yield f"{prefix}{key}", inner
 
 

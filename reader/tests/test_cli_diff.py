@@ -66,6 +66,19 @@ def test_features_and_settings_are_compared(pair: Any, shown: Any) -> None:
     assert backwards["features"]["removed"] == found["features"]["added"]
 
 
+def test_what_was_done_with_small_and_large_groups_is_a_setting_and_other_checks_are_none(
+    pair: Any, shown: Any
+) -> None:
+    groups = {"too_small": "merge", "min_examples": 3, "merged_group": "rest", "too_large": "fail", "max_examples": 9}
+    root = pair(SIZES, SIZES, spec={"checks": {"groups": {**groups, "min_groups": 2}}, "license": ""})
+    found = json.loads(shown("diff", "made@1.0.0", "made@2.0.0", "--root", root, "--json"))
+    assert found["settings"]["added"] == {
+        "checks.groups.too_small": "merge",
+        "checks.groups.min_examples": 3,
+        "checks.groups.merged_group": "rest",
+    }
+
+
 def test_groups_of_as_many_examples_in_other_bytes_are_seen(pair: Any, shown: Any) -> None:
     root = pair({"a": 1}, {"a": 1}, features={"x": NUMBER})
     groups = json.loads(shown("diff", "made@1.0.0", "made", "--root", root, "--json"))["splits"]["train"]["groups"]
