@@ -30,9 +30,8 @@ def marked(length: int, positions: np.ndarray) -> np.ndarray:
 def positions_of(bits: np.ndarray) -> np.ndarray:
     """int64[number of set bits], ascending. Cheap where few are set."""
     (words,) = bits.nonzero()
-    rows = np.unpackbits(bits[words].view(np.uint8), bitorder="little").reshape(-1, _WORD_BITS)
-    word, bit = rows.nonzero()
-    return np.asarray(words[word] * _WORD_BITS + bit)
+    set_bits = np.flatnonzero(np.unpackbits(bits[words].view(np.uint8), bitorder="little"))
+    return np.asarray(words[set_bits // _WORD_BITS] * _WORD_BITS + set_bits % _WORD_BITS)
 
 
 def counts_before(bits: np.ndarray, positions: np.ndarray) -> np.ndarray:

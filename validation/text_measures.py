@@ -152,8 +152,8 @@ def share_of_repeated_lines(block: Block, limit: float) -> np.ndarray:
     """
     num_lines = (block.num_words > 0).astype(np.int64)  # of texts of one line
     num_repeated = np.zeros(block.num_texts, np.int64)
-    newlines = packed((block.data == 10) | (block.data == 13))
-    several = np.flatnonzero(block.count(newlines))
+    newlines = np.flatnonzero((block.data == 10) | (block.data == 13))
+    several = np.flatnonzero(np.diff(np.searchsorted(newlines, block.offsets)))
     if len(several):
         texts, begins, ends = _lines(block, newlines, several)
         num_lines[several] = np.bincount(texts, minlength=block.num_texts)[several]
@@ -170,10 +170,9 @@ _Lines = tuple[np.ndarray, np.ndarray, np.ndarray]  # int64[num_lines]: the text
 
 def _lines(block: Block, newlines: np.ndarray, several: np.ndarray) -> _Lines:
     """The lines that are not empty, of some texts."""
-    positions = positions_of(newlines)
-    starts = np.sort(np.concatenate([block.offsets[several], positions + 1]))
-    ends = np.sort(np.concatenate([block.offsets[several + 1], positions]))
-    texts = np.repeat(several, block.count(newlines)[several] + 1)
+    starts = np.sort(np.concatenate([block.offsets[several], newlines + 1]))
+    ends = np.sort(np.concatenate([block.offsets[several + 1], newlines]))
+    texts = np.sort(np.concatenate([several, block.texts_at(newlines)]))
     begins = at_or_after(block.in_word, starts)
     some = begins < ends
     return texts[some], begins[some], last_before(block.in_word, ends[some]) + 1
