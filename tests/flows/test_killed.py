@@ -20,11 +20,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 BEFORE_THE_COMMIT = [
     ("Partition", "START"),
     ("Partition", "1"),
-    ("Check groups", "START"),
+    ("Check", "START"),
     ("Draw the card", "START"),
     ("Publish", "START"),
     ("Publish", "1"),
-    ("Publish", "7"),  # all files, not the manifest
+    ("Publish", "12"),  # all files, not the manifest
 ]
 
 

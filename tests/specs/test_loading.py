@@ -87,7 +87,7 @@ def test_wrong_source_or_partitioner_is_named(old: str, new: str, said: str, ref
     [
         (
             "nmae: b",
-            "nmae is not a key of a spec; did you mean 'name'? it has checks, description, label_feature, name,",
+            "nmae is not a key of a spec; did you mean 'name'? it has checks, citation,",
         ),
         ("xyz: 1", "xyz is not a key of a spec; it has checks,"),
         ("1: 2", "1 is 1: keys should be strings"),
