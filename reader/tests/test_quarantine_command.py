@@ -123,6 +123,7 @@ def test_a_run_and_the_folder_of_a_report_are_found(shown_here: Invoke, rejected
 def test_a_version_is_found_by_its_folder_and_its_address(golden_copy: Path, rejected: Path, cache: Path) -> None:
     expected = {REASONS[0]: 2, REASONS[3]: 1, REASONS[1]: 1}
     assert find_quarantine(str(golden_copy / "text" / "1.0.0")).file.reasons() == expected
+    pytest.importorskip("requests")
     with FolderServer(golden_copy) as server:
         for ref in (f"{server.url}/text/1.0.0", f"{server.url}/.reports/text/{rejected.parent.name}"):
             found = find_quarantine(ref)
