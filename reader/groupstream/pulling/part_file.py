@@ -161,9 +161,12 @@ def _try_lock(path: Path) -> int | None:
 
 
 def _opened(path: Path) -> int:
-    """Opens a file to write, in a folder that other processes may sweep away at any moment."""
+    """Opens a file to write, in a folder that other processes may sweep away at any moment.
+
+    Swept between the two looks of `mkdir`, the folder is one that exists and is none.
+    """
     for _ in range(_SWEEPS):
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     path.parent.mkdir(parents=True, exist_ok=True)
