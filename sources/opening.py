@@ -13,6 +13,7 @@ import google_crc32c
 import pyarrow as pa
 
 from groupstream import SourceError
+from groupstream.stores.ranged_file import RangedFile
 from sources.source_file import SourceFile, whole_range
 
 _STREAM_BLOCK_BYTES = 8 << 20
@@ -95,7 +96,7 @@ def not_utf8(where: str) -> str:
 
 def _native(file: SourceFile, block_bytes: int) -> pa.NativeFile:
     if file.local_path is None:
-        return pa.PythonFile(_Ranges(file, block_bytes), mode="r")
+        return pa.PythonFile(RangedFile(file.size_bytes, _CachedBlocks(file, block_bytes).read), mode="r")
     return pa.memory_map(file.address) if file.size_bytes else pa.OSFile(file.address)
 
 
@@ -178,38 +179,15 @@ class _Stream(io.RawIOBase):
         return bool(self._rest)
 
 
-class _Ranges(io.RawIOBase):
-    """A file elsewhere, of which ranges are read. Arrow calls it in one thread at a time."""
+class _CachedBlocks:
+    """Ranges of a file elsewhere, which small reads take from blocks that are kept. One thread at a time."""
 
     def __init__(self, file: SourceFile, block_bytes: int) -> None:
-        super().__init__()
         self._file = file
         self._block_bytes = block_bytes
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self._position = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size_bytes}[whence]
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        left = max(0, self._file.size_bytes - self._position)
-        size = left if size < 0 else min(size, left)
-        data = self._read(self._position, size)
-        self._position += size
-        return data
-
-    def _read(self, start: int, size: int) -> bytes:
+    def read(self, start: int, size: int) -> bytes:
         if size >= self._block_bytes:
             return whole_range(self._file, start, size)
         end = start + size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from groupstream.features import Features
 from groupstream.refs import default_root
 from groupstream.stored import local_path
 from groupstream.stores import Store, is_url, open_store
+from groupstream.stores.ranged_file import RangedFile
 
 _CHECK_PREFIX = "check "  # of the reasons in a manifest
 _BATCH_ROWS = 256
@@ -112,7 +113,7 @@ class QuarantineFile:
     def __init__(self, store: Store, path: str) -> None:
         self.where = f"{store.root}/{path}"
         local = local_path(store, path)
-        source = pa.OSFile(str(local)) if local else pa.PythonFile(_Ranges(store, path), mode="r")
+        source = pa.OSFile(str(local)) if local else pa.PythonFile(_ranged(store, path), mode="r")
         try:
             self._file = pq.ParquetFile(source, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
@@ -134,6 +135,10 @@ class QuarantineFile:
                 yield chosen
 
 
+def _ranged(store: Store, path: str) -> RangedFile:
+    return RangedFile(store.size_bytes(path) or 0, functools.partial(store.read, path))
+
+
 def decode_rejected(records: pa.LargeBinaryArray, features: Features | None) -> tuple[pa.RecordBatch, Features]:
     """Rejected examples, and their features: those of the version, or what the records look like.
 
@@ -148,33 +153,3 @@ def decode_rejected(records: pa.LargeBinaryArray, features: Features | None) -> 
             pass
     found = infer_features([records])
     return decode_examples(records, found), found
-
-
-class _Ranges(io.RawIOBase):
-    """An object of a store as a file: a request for each read."""
-
-    def __init__(self, store: Store, path: str) -> None:
-        self._store = store
-        self._path = path
-        self._size = store.size_bytes(path) or 0
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = start + offset
-        return self._position
-
-    def read(self, size: int | None = -1) -> bytes:
-        left = max(self._size - self._position, 0)
-        data = self._store.read(self._path, self._position, left if size is None or size < 0 else min(size, left))
-        self._position += len(data)
-        return data
