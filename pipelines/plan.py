@@ -17,6 +17,7 @@ from sources import Piece
 from sources.selection import hint
 from specs import Spec
 from validation.drift import refuse_impossible_drift
+from validation.expected_groups import fingerprint_of_file
 from validation.group_refusals import refuse_impossible_group_checks
 from validation.impossible_checks import refuse_impossible_checks
 
@@ -142,4 +143,6 @@ def _digest(spec: Spec, source: dict[str, Any], partitioner: dict[str, Any]) -> 
     content = {"spec": spec.resolved(), "source": source, "format": FORMAT_VERSION, "revision": BUILD_REVISION}
     if partitioner:
         content["partitioner"] = partitioner
+    if (expected := fingerprint_of_file(spec.checks.groups)) is not None:
+        content["expected_groups"] = expected
     return hashlib.sha256(canonical_json(content)).hexdigest()

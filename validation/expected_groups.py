@@ -6,6 +6,7 @@ sorted), and the file is read again for the names of a few that are missing.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -91,6 +92,20 @@ def expected_ids(checks: GroupChecks) -> Iterator[bytes]:
         raise SpecError(f"{_WHERE}: no file at {path}, seen from {Path.cwd()}. Give the path of a text file") from error
     except OSError as error:
         raise SpecError(f"{_WHERE}: {path} cannot be read: {error.strerror}. Give a text file") from error
+
+
+def fingerprint_of_file(checks: GroupChecks) -> str | None:
+    """SHA-256 of the ids in `expected_file`, whatever its path and its line ends; None where there is no file.
+
+    Raises:
+        SpecError: as `expected_ids`.
+    """
+    if checks.expected_file is None:
+        return None
+    digest = hashlib.sha256()
+    for group_id in itertools.islice(expected_ids(checks), len(checks.expected), None):
+        digest.update(group_id + b"\n")
+    return digest.hexdigest()
 
 
 def _lines(path: Path) -> Iterator[bytes]:

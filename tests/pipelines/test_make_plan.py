@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from groupstream import SpecError
@@ -25,3 +27,19 @@ def test_words_are_counted_of_text_only(jsonl_source, feature, said):
     }
     with pytest.raises(SpecError, match=said):
         make_plan(Spec.model_validate(fields, extra="forbid"))
+
+
+def test_the_ids_that_are_expected_belong_to_the_digest_and_their_place_does_not(jsonl_source, tmp_path):
+    def digest(file: Path, content: str) -> str:
+        file.write_text(content)
+        fields = {
+            "name": "test",
+            "source": {"kind": "jsonl", "paths": [f"{jsonl_source}/*.jsonl"]},
+            "partitioner": {"kind": "feature", "feature": "key"},
+            "checks": {"groups": {"expected": ["x"], "expected_file": str(file)}},
+        }
+        return make_plan(Spec.model_validate(fields, extra="forbid")).digest
+
+    first = digest(tmp_path / "ids.txt", "a\nb\n")
+    assert digest(tmp_path / "others.txt", "a\r\nb") == first
+    assert digest(tmp_path / "ids.txt", "a\nc\n") != first
