@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groupstream import CheckError
+from groupstream import CheckError, layout
 from groupstream.dataset import Dataset
-from groupstream.manifest import CheckResult
+from groupstream.manifest import CheckResult, canonical_json
 from partitioners.splits import SplitByGroup
 from pipelines.draft import Draft
 from pipelines.example_results import example_results
@@ -67,8 +67,13 @@ def refuse_failed(results: Sequence[CheckResult], report: str | None = None) -> 
     if failed:
         ways_out = " ".join(filter(None, ["Mend the source or change checks.", way_out(failed)]))
         found = "; ".join(map(in_words, failed))
-        where = "" if report is None else f"; the report is {report}/report.html"
+        where = "" if report is None else f"; the report is {report}/{layout.REPORT}"
         raise CheckError(f"{found}. Nothing is published{where}. {ways_out}", tuple(results), report)
+
+
+def checks_json(results: Sequence[CheckResult]) -> bytes:
+    """The content of `layout.CHECKS`."""
+    return canonical_json([result.model_dump(mode="json") for result in results])
 
 
 def in_words(result: CheckResult) -> str:

@@ -10,14 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from groupstream import layout
-from groupstream.commands.check_table import as_dicts
-from groupstream.manifest import canonical_json
 from groupstream.stores import Store
 from pipelines.card import draw_card
-from pipelines.checks import Checked
+from pipelines.checks import Checked, checks_json
 from pipelines.draft import Draft
-
-PAGE = "report.html"
 
 
 def report_folder(name: str, run_id: str) -> str:
@@ -40,8 +36,8 @@ def keep_report(draft: Draft, checked: Checked, quarantine: Path | None, run_id:
     files: dict[str, Path | bytes] = {} if quarantine is None else {layout.QUARANTINE: quarantine}
     if checked.failed:
         files |= {
-            PAGE: _page(draft, checked).encode(),
-            Path(layout.CHECKS).name: canonical_json(as_dicts(checked.results)),
+            layout.REPORT: _page(draft, checked).encode(),
+            Path(layout.CHECKS).name: checks_json(checked.results),
             Path(layout.DATA_DOCS).name: checked.data_docs,
         }
     folder = report_folder(draft.manifest.name, run_id)

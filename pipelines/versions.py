@@ -9,7 +9,6 @@ from typing import Any
 from cards.croissant import croissant
 from cards.hub_card import hub_card
 from groupstream import ConflictError, layout
-from groupstream.commands.check_table import as_dicts
 from groupstream.commit import claim_version, describe_file, read_claim
 from groupstream.layout import version_key
 from groupstream.manifest import Manifest, canonical_json
@@ -17,7 +16,7 @@ from groupstream.refs import published_versions
 from groupstream.stores import Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from pipelines.card import draw_card, partitioner_in_words, splits_in_words
-from pipelines.checks import Checked
+from pipelines.checks import Checked, checks_json
 from pipelines.content_store import Content
 from pipelines.draft import Draft
 from pipelines.plan import Plan
@@ -83,7 +82,7 @@ def describe_version(draft: Draft, checked: Checked, version: str, store: Store)
         layout.README: hub_card(manifest, partitioner_in_words(manifest.spec), splits_in_words(manifest.spec)).encode(),
         layout.CROISSANT: canonical_json(croissant(manifest)),
         layout.CARD: draw_card(manifest, draft.dataset, previous).encode(),
-        layout.CHECKS: canonical_json(as_dicts(checked.results)),
+        layout.CHECKS: checks_json(checked.results),
         layout.DATA_DOCS: checked.data_docs,
     }
     described = tuple(describe_file(path, content) for path, content in more.items())

@@ -15,7 +15,13 @@ from groupstream.commands.check_table import summary as summary_of_checks
 from groupstream.manifest import CheckResult, Manifest
 from groupstream.stores import is_url
 from pipelines.checks import Checked
-from pipelines.reports import PAGE
+
+_QUARANTINE = """
+Examples that broke a check are beside it:
+
+```bash
+groupstream quarantine {}
+```"""
 
 
 @task(name="show-version", cache_policy=NO_CACHE)
@@ -33,7 +39,7 @@ def show_checks(name: str, checked: Checked, report: str | None) -> None:
     rows = [check_row(result) for result in checked.results]
     create_table_artifact(rows, key=f"{key}-checks", description=summary_of_checks(checked.results))
     if checked.failed and report is not None:
-        link = browsable(f"{report}/{PAGE}")
+        link = browsable(f"{report}/{layout.REPORT}")
         text = failure_summary(name, checked, report)
         create_markdown_artifact(text, key=f"{key}-report", description="not published")
         create_link_artifact(link, "the whole report", key=f"{key}-report-page", description="not published")
@@ -76,13 +82,14 @@ def failure_summary(name: str, checked: Checked, report: str) -> str:
             "|---|---|---|---|---|",
             *(f"| {row} |" for row in rows),
             "",
-            f"The whole report is `{report}/{PAGE}`; examples that broke a check are beside it:",
-            "",
-            "```bash",
-            f"groupstream quarantine {report}",
-            "```",
+            f"The whole report is `{report}/{layout.REPORT}`.",
+            *(_QUARANTINE.format(report).splitlines() if _has_quarantine(checked) else []),
         ]
     )
+
+
+def _has_quarantine(checked: Checked) -> bool:
+    return any(result.kind == "examples" and not result.passed for result in checked.results)
 
 
 def version_summary(manifest: Manifest, location: str) -> str:

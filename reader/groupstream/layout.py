@@ -28,7 +28,8 @@ CROISSANT = "croissant.json"
 # Under the root, beside the datasets:
 STAGING = ".staging"  # what builds in progress write
 REPORTS = ".reports"  # <dataset>/<run>/: what a run leaves beside its version, or instead of one
-QUARANTINE = "quarantine.parquet"  # in it: examples that broke a check
+REPORT = "report.html"  # in it: the card of what a run did not publish, since checks failed
+QUARANTINE = "quarantine.parquet"  # in it, too: examples that broke a check
 CATALOG = "catalog.html"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")

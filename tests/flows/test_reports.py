@@ -169,6 +169,15 @@ def test_markdown_of_a_report_holds_hostile_names():
     assert row.count("|") == 6 and "<script>" not in row and "\x1b" not in text
 
 
+@pytest.mark.parametrize(("kind", "names_it"), [("examples", True), ("groups", False)])
+def test_markdown_of_a_report_names_the_quarantine_where_there_is_one(kind, names_it):
+    from tasks.artifacts import failure_summary
+
+    result = CheckResult(kind=kind, name="a", limit="1", observed="2", passed=False)
+    text = failure_summary("small", Checked((result,), b""), "/data/report")
+    assert ("groupstream quarantine /data/report" in text) == names_it
+
+
 def test_artifact_links_open_in_a_browser():
     from tasks.artifacts import artifact_key, browsable
 
