@@ -8,8 +8,9 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,16 @@ def shared_data(tmp_path_factory: pytest.TempPathFactory) -> SharedData:
         return unpacked(name)
 
     return find
+
+
+@pytest.fixture(scope="module")  # no longer: while it is open, nothing else can run an event loop in this thread
+def browser() -> Iterator[Any]:
+    """Chromium, for tests that open a page; they are skipped where there is none."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no Chromium on PATH; get it with: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; get it with: pip install playwright")
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()

@@ -1,8 +1,8 @@
 """What it costs to read back what a build wrote: `python -m benchmarks.checks.files [FOLDER] [--part 0.1]`.
 
 600,000 texts of 0.5 KB in Parquet files are built in one process, once in 20,000 groups and once with nearly each in a
-group of its own; then the files of the draft are checked with samples of 16, 64 and 256 MiB, as the build does before it
-publishes. The limit is what we aim at for the default. Takes 1.5 GB of disk.
+group of its own; then the files of the draft are checked with samples of 16, 64 and 256 MiB, as the build does before
+it publishes. The limit is what we aim at for the default. Takes 1.5 GB of disk.
 """
 
 from __future__ import annotations
