@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.entries import Entries, read_entries
 from catalog.page import render_page
-from groupstream.layout import CATALOG
+from groupstream.layout import CATALOG_PAGE
 from groupstream.stores import Store
 
 _ATTEMPTS = 10
@@ -26,11 +26,11 @@ def rebuild_catalog(store: Store) -> str | None:
         PublishError: the page cannot be written.
     """
     entries: Entries = read_entries(store)
-    if not entries and store.size_bytes(CATALOG) is None:
+    if not entries and store.size_bytes(CATALOG_PAGE) is None:
         return None
     for _ in range(_ATTEMPTS):
-        store.replace(CATALOG, render_page(entries, store.root).encode())
+        store.replace(CATALOG_PAGE, render_page(entries, store.root).encode())
         written, entries = entries, read_entries(store, entries)
         if entries == written:
             break
-    return f"{store.root}/{CATALOG}"
+    return f"{store.root}/{CATALOG_PAGE}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from groupstream.commit import StagedObject
 from groupstream.errors import UsageError
-from groupstream.stores import Store, StoredObject
+from groupstream.stores import Store, StoredObject, Tagged
 
 Content = Path | bytes | StagedObject
 
@@ -74,6 +74,14 @@ class ContentStore:
         raise self._refusal()
 
     def replace(self, path: str, content: bytes) -> None:
+        """Refused."""
+        raise self._refusal()
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`."""
+        return Tagged(self.read(path), "") if path in self._files else None
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
         """Refused."""
         raise self._refusal()
 

@@ -20,7 +20,7 @@ from groupstream import layout
 from groupstream.disk import absolute
 from groupstream.errors import ConflictError
 from groupstream.refs import Location
-from groupstream.stores import LocalStore, Store, StoredObject
+from groupstream.stores import LocalStore, Store, StoredObject, Tagged
 
 CACHE_VARIABLE = "GROUPSTREAM_CACHE"
 MANIFEST_SHA256 = "manifest_sha256"  # in the claim of a pulled version: of the manifest.json that it was pulled by
@@ -152,6 +152,14 @@ class CachedStore:
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`. Writes to the remote store."""
         self._remote.replace(path, content)
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`. Reads the remote store."""
+        return self._remote.read_tagged(path)
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """See `Store.swap`. In the remote store."""
+        return self._remote.swap(path, content, tag)
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. In the remote store."""

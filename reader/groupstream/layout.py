@@ -9,6 +9,10 @@
     README.md, croissant.json         the dataset card for the Hugging Face Hub, and Croissant metadata
     report/                           the dataset card for people, the results of the checks
     manifest.json                     last: this is the commit
+    tombstone.json                    only where the version is deleted: since when, and why
+
+<root>/<dataset>/catalog.json         what is published of the dataset, its aliases, what is deprecated or deleted
+<root>/catalog.json                   the names of the datasets
 """
 
 from __future__ import annotations
@@ -24,15 +28,19 @@ CHECKS = "report/checks.json"
 DATA_DOCS = "report/data_docs.html"  # of Great Expectations
 README = "README.md"
 CROISSANT = "croissant.json"
+TOMBSTONE = "tombstone.json"
+CATALOG = "catalog.json"  # of a dataset in its folder, and of all datasets in the root
 
 # Under the root, beside the datasets:
 STAGING = ".staging"  # what builds in progress write
 REPORTS = ".reports"  # <dataset>/<run>/: what a run leaves beside its version, or instead of one
 REPORT = "report.html"  # in it: the card of what a run did not publish, since checks failed
 QUARANTINE = "quarantine.parquet"  # in it, too: examples that broke a check
-CATALOG = "catalog.html"
+CATALOG_PAGE = "catalog.html"
+PULLS = ".pulls"  # <dataset>/<version>/: who pulled it, a small file each time
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
 
@@ -54,6 +62,11 @@ def label_table_file(split: str) -> str:
 def is_name(text: str) -> bool:
     """Whether `text` may name a dataset, and so a folder."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_alias(text: str) -> bool:
+    """Whether `text` may name a version of a dataset beside its number, such as latest or stable."""
+    return _ALIAS.fullmatch(text) is not None
 
 
 def version_key(version: str) -> tuple[int, int, int]:

@@ -59,7 +59,7 @@ def catalog(store, publish, hostile) -> Path:
     for folder in ("books/1.0.0", "news/11.0.0"):
         store.put_if_absent(f"{folder}/{layout.CARD}", card.encode())
     rebuild_catalog(store)
-    return Path(store.root) / layout.CATALOG
+    return Path(store.root) / layout.CATALOG_PAGE
 
 
 def names(page) -> list[str]:
@@ -162,7 +162,7 @@ def test_it_is_a_table_to_those_who_hear_it(catalog, opened):
 
 
 def test_an_empty_catalog_is_a_page_too(store, opened):
-    store.replace(layout.CATALOG, b"")
+    store.replace(layout.CATALOG_PAGE, b"")
     rebuild_catalog(store)
-    page = opened((Path(store.root) / layout.CATALOG).as_uri(), "phone")
+    page = opened((Path(store.root) / layout.CATALOG_PAGE).as_uri(), "phone")
     assert page.get_by_text("Nothing is published here yet").is_visible()

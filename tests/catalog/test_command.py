@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from groupstream.cli import main
-from groupstream.layout import CATALOG
+from groupstream.layout import CATALOG_PAGE
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -42,14 +42,14 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_it_writes_the_page_and_prints_where(command, store, publish, shown):
     publish("news@1.0.0")
     assert command("catalog") == (0, f"{store.root}/catalog.html\n", "")
-    assert b'href="news/1.0.0/report/card.html"' in store.read(CATALOG)
+    assert b'href="news/1.0.0/report/card.html"' in store.read(CATALOG_PAGE)
     assert not shown
 
 
 def test_it_opens_the_page(command, store, publish, shown):
     publish("news@1.0.0")
     assert command("catalog", "--open")[0] == 0
-    assert shown == [(Path(store.root) / CATALOG).as_uri()]
+    assert shown == [(Path(store.root) / CATALOG_PAGE).as_uri()]
 
 
 def test_a_page_elsewhere_links_to_the_root_and_leaves_it_alone(command, store, publish, shown, tmp_path):
@@ -58,7 +58,7 @@ def test_a_page_elsewhere_links_to_the_root_and_leaves_it_alone(command, store, 
     assert command("catalog", "--to", str(file), "--open") == (0, f"{file}\n", "")
     assert f'href="{Path(store.root).as_uri()}/news/1.0.0/report/card.html"' in file.read_text()
     assert shown == [file.as_uri()]
-    assert not (Path(store.root) / CATALOG).exists()
+    assert not (Path(store.root) / CATALOG_PAGE).exists()
 
 
 @pytest.mark.parametrize("more", [(), ("--to", "x.html"), ("--open",)])

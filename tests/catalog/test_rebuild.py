@@ -10,7 +10,7 @@ import pytest
 
 from catalog import rebuild_catalog
 from groupstream import PublishError
-from groupstream.layout import CATALOG
+from groupstream.layout import CATALOG_PAGE
 from groupstream.stores import LocalStore, open_store
 from groupstream.testing import GcsServer, WrappedStore
 
@@ -25,27 +25,27 @@ def test_it_lies_at_the_root_and_links_to_the_cards(store, publish):
     publish("news@2.0.0")
     publish("wiki@1.0.0")
     assert rebuild_catalog(store) == f"{store.root}/catalog.html"
-    assert listed(store.read(CATALOG)) == {"news/1.0.0", "news/2.0.0", "wiki/1.0.0"}
+    assert listed(store.read(CATALOG_PAGE)) == {"news/1.0.0", "news/2.0.0", "wiki/1.0.0"}
     publish("wiki@1.1.0")
     rebuild_catalog(store)
-    assert listed(store.read(CATALOG)) == {"news/1.0.0", "news/2.0.0", "wiki/1.0.0", "wiki/1.1.0"}
+    assert listed(store.read(CATALOG_PAGE)) == {"news/1.0.0", "news/2.0.0", "wiki/1.0.0", "wiki/1.1.0"}
 
 
 def test_nothing_is_written_where_nothing_was_ever_published(store, publish):
     assert rebuild_catalog(store) is None
     assert not Path(store.root).exists()
-    store.replace(CATALOG, b"of what was removed since")
+    store.replace(CATALOG_PAGE, b"of what was removed since")
     assert rebuild_catalog(store) == f"{store.root}/catalog.html"
-    assert b"Nothing is published here yet" in store.read(CATALOG)
+    assert b"Nothing is published here yet" in store.read(CATALOG_PAGE)
 
 
 def test_the_same_versions_give_the_same_page(store, publish):
     publish("b@1.0.0")
     publish("a@1.0.0")
     rebuild_catalog(store)
-    first = store.read(CATALOG)
+    first = store.read(CATALOG_PAGE)
     rebuild_catalog(store)
-    assert store.read(CATALOG) == first
+    assert store.read(CATALOG_PAGE) == first
 
 
 def test_a_version_that_comes_while_it_is_written_is_in_it(store, publish):
@@ -59,7 +59,7 @@ def test_a_version_that_comes_while_it_is_written_is_in_it(store, publish):
             super().replace(path, content)
 
     rebuild_catalog(Busy(store, lambda path, offset, data: data))
-    assert listed(store.read(CATALOG)) == {"news/1.0.0", "news/2.0.0", "late/1.0.0"}
+    assert listed(store.read(CATALOG_PAGE)) == {"news/1.0.0", "news/2.0.0", "late/1.0.0"}
 
 
 def test_it_ends_although_versions_keep_coming(store, publish):
@@ -84,7 +84,7 @@ def test_of_many_publishers_at_once_the_last_page_has_all(store, publish):
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(publish_and_rebuild, range(24)))
-    assert listed(store.read(CATALOG)) == {f"data-{n % 3}/{n}.0.0" for n in range(24)}
+    assert listed(store.read(CATALOG_PAGE)) == {f"data-{n % 3}/{n}.0.0" for n in range(24)}
 
 
 def test_it_works_in_a_bucket(publish, monkeypatch):
@@ -110,6 +110,6 @@ def test_it_works_in_a_bucket(publish, monkeypatch):
 
 def test_a_root_that_cannot_be_written_is_one_line(store, publish):
     publish("news@1.0.0")
-    Path(store.root, CATALOG).mkdir()
+    Path(store.root, CATALOG_PAGE).mkdir()
     with pytest.raises(PublishError, match=rf"^cannot write {store.root}/catalog.html: "):
         rebuild_catalog(store)

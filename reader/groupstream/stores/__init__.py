@@ -6,9 +6,9 @@ from groupstream.stores.gcs import GcsStore
 from groupstream.stores.http import HttpStore
 from groupstream.stores.local import LocalStore
 from groupstream.stores.s3 import S3Store
-from groupstream.stores.store import Store, StoredObject
+from groupstream.stores.store import Store, StoredObject, Tagged
 
-__all__ = ["GcsStore", "HttpStore", "LocalStore", "S3Store", "Store", "StoredObject", "is_url", "open_store"]
+__all__ = ["GcsStore", "HttpStore", "LocalStore", "S3Store", "Store", "StoredObject", "Tagged", "is_url", "open_store"]
 
 _REMOTE: dict[str, type[GcsStore] | type[S3Store] | type[HttpStore]] = {
     "gs": GcsStore,

@@ -15,7 +15,7 @@ from groupstream.stores.address import parse_address
 from groupstream.stores.content_type import content_type
 from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
-from groupstream.stores.store import StoredObject, is_visible
+from groupstream.stores.store import StoredObject, Tagged, is_visible
 
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -131,6 +131,37 @@ class GcsStore:
             blob.upload_from_string(content, content_type=content_type(path), checksum="crc32c", **self._patience())
         except _failures() as error:
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`. The tag is the generation of the object."""
+        while True:
+            blob = self._blob(path)
+            try:
+                blob.reload(**self._patience())
+                generation = blob.generation
+                content = blob.download_as_bytes(
+                    if_generation_match=generation, raw_download=True, checksum="crc32c", **self._patience()
+                )
+            except _failures() as error:
+                if _code(error) == PRECONDITION_FAILED:  # written anew between the two requests
+                    continue
+                if _code(error) == NOT_FOUND and not _is_of_bucket(error):
+                    return None
+                raise self._on_reading(path, error) from error
+            return Tagged(content, str(generation))
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """See `Store.swap`."""
+        options = {"content_type": content_type(path), "checksum": "crc32c"}
+        try:
+            blob = self._blob(path)
+            blob.cache_control = "no-cache"
+            blob.upload_from_string(content, if_generation_match=int(tag or 0), **options, **self._patience())
+        except _failures() as error:
+            if _code(error) == PRECONDITION_FAILED:
+                return False
+            raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+        return True
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Large objects take several requests.

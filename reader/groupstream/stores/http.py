@@ -15,7 +15,7 @@ from groupstream.stores.address import parse_address
 from groupstream.stores.body import byte_range, read_whole
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
-from groupstream.stores.store import StoredObject
+from groupstream.stores.store import StoredObject, Tagged
 
 _PASSING = (408, 429, 500, 502, 503, 504)
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between two pieces of an answer
@@ -90,6 +90,17 @@ class HttpStore:
     def replace(self, path: str, content: bytes) -> None:
         """Refused: a web server is only read."""
         raise self._not_written(path)
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`. The tag is of no use, as nothing can be written."""
+        try:
+            return Tagged(self.read(path), "")
+        except FileNotFoundError:
+            return None
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """Refused: a web server is only read."""
+        raise self._only_read(path)
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """Refused: a web server is only read."""

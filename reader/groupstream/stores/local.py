@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import os
 import shutil
 import uuid
@@ -13,7 +15,9 @@ from groupstream.disk import absolute, sync_folder
 from groupstream.errors import PublishError, StoreError, UsageError
 from groupstream.layout import STAGING
 from groupstream.stores.failures import missing
-from groupstream.stores.store import StoredObject
+from groupstream.stores.store import StoredObject, Tagged
+
+_SWAP_LOCK = "swap.lock"
 
 
 class LocalStore:
@@ -78,14 +82,24 @@ class LocalStore:
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`."""
         with self._explaining_write(path):
-            target = self._root / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            whole = self._whole_file(content)
-            try:
-                whole.replace(target)
-            finally:
-                whole.unlink(missing_ok=True)
-            sync_folder(target.parent)
+            self._replace(self._root / path, content)
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`. The tag is a hash of the content."""
+        try:
+            content = self.read(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Tagged(content, _tag(content))
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """See `Store.swap`. Who swaps anything under the root waits for who does so already."""
+        with self._explaining_write(path), self._swapping():
+            found = self.read_tagged(path)
+            if (found and found.tag) != tag:
+                return False
+            self._replace(self._root / path, content)
+            return True
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Both names lead to the same bytes, which are not written again."""
@@ -139,6 +153,27 @@ class LocalStore:
         sync_folder(target.parent)
         return True
 
+    def _replace(self, target: Path, content: bytes) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        whole = self._whole_file(content)
+        try:
+            whole.replace(target)
+        finally:
+            whole.unlink(missing_ok=True)
+        sync_folder(target.parent)
+
+    @contextlib.contextmanager
+    def _swapping(self) -> Iterator[None]:
+        """Alone among all processes. The lock goes with the process."""
+        staging = self._root / STAGING
+        staging.mkdir(parents=True, exist_ok=True)
+        lock = os.open(staging / _SWAP_LOCK, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
     def _whole_file(self, source: bytes | Path) -> Path:
         """The content as a durable, read-only file of its own under the root."""
         staging = self._root / STAGING
@@ -156,6 +191,10 @@ class LocalStore:
             temporary.unlink(missing_ok=True)
             raise
         return temporary
+
+
+def _tag(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

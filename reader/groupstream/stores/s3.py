@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from groupstream.errors import PublishError
 from groupstream.stores.address import parse_address
 from groupstream.stores.body import byte_range, read_whole
 from groupstream.stores.content_type import content_type
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
-from groupstream.stores.store import StoredObject, is_visible
+from groupstream.stores.store import StoredObject, Tagged, is_visible
 
 PART_BYTES = 16 << 20  # of a larger file: it is sent in parts, four at once
 _MAX_PARTS = 10_000  # that S3 takes
@@ -128,6 +129,39 @@ class S3Store:
             )
         except _failures() as error:
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`. The tag is the ETag of the object."""
+        client, tags = self._client(), []
+
+        def get() -> Callable[[], bytes]:
+            answer = client.get_object(**self._place(path))
+            tags.append(answer["ETag"])
+            return answer["Body"].read
+
+        try:
+            content = read_whole(get, _cuts(), self._attempts)
+        except _failures() as error:
+            if _code(error) in _NO_OBJECT:
+                return None
+            raise self._on_reading(path, error) from error
+        return Tagged(content, tags[-1])
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """See `Store.swap`."""
+        condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+        described = {"ContentType": content_type(path), "CacheControl": "no-cache"}
+
+        def put() -> bool:
+            self._client().put_object(**self._place(path), Body=content, **described, **condition)
+            return True
+
+        try:
+            return self._write(path, put)
+        except PublishError as error:
+            if _code(error.__cause__) in _NO_OBJECT:  # it was removed meanwhile
+                return False
+            raise
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Five requests, and one more for each GiB after the first.
@@ -288,6 +322,6 @@ def _cuts() -> tuple[type[Exception], ...]:
     return HTTPClientError, IncompleteReadError, ResponseStreamingError
 
 
-def _code(error: Exception) -> str | None:
+def _code(error: BaseException | None) -> str | None:
     answer = getattr(error, "response", None)
     return str(answer["Error"]["Code"]) if isinstance(answer, dict) else None

@@ -21,16 +21,23 @@ class StoredObject(NamedTuple):
     checksum: str | None
 
 
+class Tagged(NamedTuple):
+    """The content of an object, and what tells whether it is still that."""
+
+    content: bytes
+    tag: str
+
+
 def is_visible(path: str) -> bool:
     """Whether a listing shows it: no name in the path begins with a dot, and it ends in a name."""
     return bool(path) and not path.endswith("/") and not path.startswith(".") and "/." not in path
 
 
 class Store(Protocol):
-    """A flat space of objects, immutable but for what `replace` writes. A method costs one request, or says otherwise.
+    """A flat space of objects, immutable but for what `replace` and `swap` write.
 
-    Threads share a store. It can be pickled, and used in a process that was forked from one that used it. Requests
-    that fail for a passing reason are repeated inside.
+    A method costs one request, or says otherwise. Threads share a store. It can be pickled, and used in a process that
+    was forked from one that used it. Requests that fail for a passing reason are repeated inside.
     """
 
     @property
@@ -98,10 +105,37 @@ class Store(Protocol):
     def replace(self, path: str, content: bytes) -> None:
         """Writes an object whole, whether or not one is there; who reads meanwhile gets the old content or the new.
 
-        Only for what no version rests on, such as the catalog. Of two that write at once, the last one wins.
+        Only for what no version rests on, such as the page of the catalog. Of two that write at once, the last one
+        wins.
 
         Raises:
             PublishError: the store refuses the write.
+        """
+        ...
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """The content of a small object with its tag for `swap`, None where there is none. Two requests at most.
+
+        Raises:
+            StoreError: the store cannot be reached, or does not allow it.
+        """
+        ...
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """Compare and swap: writes an object whole if it still is what `read_tagged` gave.
+
+        A swap whose answer was lost is made again, and then answers False although it was this one that wrote: read
+        again, and see whether there is still something to change.
+
+        Args:
+            tag: that of what was read; None where there was no object.
+
+        Returns:
+            False where the object is another one by now; it is left as it is.
+
+        Raises:
+            PublishError: the store refuses the write.
+            UsageError: the store, a web server, is only read.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from groupstream.stores.store import Store, StoredObject
+from groupstream.stores.store import Store, StoredObject, Tagged
 
 
 class WrappedStore:
@@ -55,6 +55,14 @@ class WrappedStore:
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`."""
         self._store.replace(path, content)
+
+    def read_tagged(self, path: str) -> Tagged | None:
+        """See `Store.read_tagged`. Does not pass through the function."""
+        return self._store.read_tagged(path)
+
+    def swap(self, path: str, content: bytes, tag: str | None) -> bool:
+        """See `Store.swap`."""
+        return self._store.swap(path, content, tag)
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`."""

@@ -1,0 +1,163 @@
+"""What a catalog holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from groupstream import layout
+from groupstream.errors import CorruptError
+from groupstream.manifest import Manifest, canonical_json
+
+CATALOG_FORMAT = 1
+LATEST = "latest"
+
+Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+class _Part(BaseModel):
+    """A later library may add fields; an older one reads past them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CatalogSplit(_Part):
+    """The figures of a split, as in the manifest; `num_bytes` is of the serialised examples."""
+
+    num_groups: int
+    num_examples: int
+    num_bytes: int
+    num_words: int
+
+
+class CatalogVersion(_Part):
+    """A version that is, or was, published.
+
+    Attributes:
+        digest: of the build, as in the manifest.
+        manifest_sha256: of the bytes of its manifest.json.
+        state: a deprecated version can be read, with a warning; a deleted one cannot, and its number stays taken.
+        published_at: when its manifest was written, or found by whoever mended the catalog.
+        run: which published it, if that is known.
+        message: why it is deprecated or deleted, for people.
+        features: what each holds, in a word or two, by name.
+        size_bytes: of all its files.
+        has_card: whether it has a page about it.
+    """
+
+    version: str
+    digest: str
+    manifest_sha256: str
+    state: Literal["published", "deprecated", "deleted"] = "published"
+    published_at: Moment
+    run: str | None = None
+    message: str = ""
+    description: str = ""
+    license: str = ""
+    features: dict[str, str] = {}
+    splits: dict[str, CatalogSplit] = {}
+    size_bytes: int = 0
+    has_card: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it can be opened."""
+        return self.state != "deleted"
+
+
+class AliasMove(_Part):
+    """An alias was set, moved or removed. `version` is None where it was removed; `by` says who did it."""
+
+    alias: str
+    version: str | None
+    at: Moment
+    by: str = ""
+
+
+class DatasetCatalog(_Part):
+    """All versions of a dataset.
+
+    Attributes:
+        versions: in the order of their numbers.
+        aliases: the version of each alias. There is `latest` as long as a version can be read.
+        history: how the aliases moved, oldest first; the newest 1,000 moves. The registry has all.
+    """
+
+    format_version: int = CATALOG_FORMAT
+    name: str
+    versions: tuple[CatalogVersion, ...] = ()
+    aliases: dict[str, str] = {}
+    history: tuple[AliasMove, ...] = ()
+
+    def get(self, version: str) -> CatalogVersion | None:
+        """A version by its number."""
+        return next((each for each in self.versions if each.version == version), None)
+
+    def readable(self) -> list[str]:
+        """The numbers of the versions that can be opened, oldest first."""
+        return [each.version for each in self.versions if each.is_readable]
+
+    def aliases_of(self, version: str) -> list[str]:
+        """The aliases that lead to a version, sorted."""
+        return sorted(alias for alias, aimed in self.aliases.items() if aimed == version)
+
+    def to_json(self) -> bytes:
+        """The bytes of the file."""
+        return canonical_json(self.model_dump(mode="json", exclude_defaults=True) | {"format_version": CATALOG_FORMAT})
+
+    @classmethod
+    def from_json(cls, data: bytes, where: str) -> DatasetCatalog:
+        """Reads the file.
+
+        Raises:
+            CorruptError: not a catalog, or of a newer format.
+        """
+        try:
+            fields = json.loads(data)
+            newer = isinstance(fields, dict) and int(fields.get("format_version", 0)) > CATALOG_FORMAT
+            if not newer:
+                return cls.model_validate(fields)
+        except (ValueError, TypeError) as error:  # a ValidationError is a ValueError
+            raise CorruptError(
+                f"{where} is not a catalog: {_first_of(error)}. Mend it with: groupstream doctor"
+            ) from error
+        raise CorruptError(
+            f"{where} has format {fields['format_version']}, this library reads up to {CATALOG_FORMAT}; "
+            "upgrade with: pip install -U groupstream"
+        )
+
+
+def describe_published(manifest: Manifest, content: bytes, published_at: datetime, run: str | None) -> CatalogVersion:
+    """What the catalog says of a version that has just been published.
+
+    Args:
+        content: the bytes of its manifest.json.
+        published_at: with a time zone.
+    """
+    figures = ("num_groups", "num_examples", "num_bytes", "num_words")
+    splits = {name: split.statistics for name, split in sorted(manifest.splits.items())}
+    kinds = {n: f"{f.image_format} image" if f.image_format else f.dtype for n, f in sorted(manifest.features.items())}
+    return CatalogVersion(
+        version=manifest.version,
+        digest=manifest.digest,
+        manifest_sha256=hashlib.sha256(content).hexdigest(),
+        published_at=published_at,
+        run=run,
+        description=manifest.description,
+        license=str(manifest.spec.get("license") or ""),
+        features=kinds,
+        splits={n: CatalogSplit(**{figure: getattr(s, figure) for figure in figures}) for n, s in splits.items()},
+        size_bytes=sum(file.size_bytes for file in manifest.all_files()),
+        has_card=any(file.path == layout.CARD for file in manifest.files),
+    )
+
+
+def _first_of(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
