@@ -56,7 +56,10 @@ def update_catalog(store: Store, name: str, change: Callable[[DatasetCatalog], D
             DatasetCatalog(name=name) if content is None else DatasetCatalog.from_json(content, f"{store.root}/{path}")
         )
         after = change(before)
-        return after, content if content is not None and after == before else after.to_json()
+        if content is not None and after == before:
+            return before, content
+        after = after.model_copy(update={"revision": before.revision + 1})
+        return after, after.to_json()
 
     catalog = _swapped(store, path, changed)
     ensure_listed(store, name)

@@ -82,6 +82,7 @@ class DatasetCatalog(_Part):
     """All versions of a dataset.
 
     Attributes:
+        revision: how often it was changed; of two copies, the one with the larger number is the newer one.
         versions: in the order of their numbers.
         aliases: the version of each alias. There is `latest` as long as a version can be read.
         history: how the aliases moved, oldest first; the newest 1,000 moves. The registry has all.
@@ -89,6 +90,7 @@ class DatasetCatalog(_Part):
 
     format_version: int = CATALOG_FORMAT
     name: str
+    revision: int = 0
     versions: tuple[CatalogVersion, ...] = ()
     aliases: dict[str, str] = {}
     history: tuple[AliasMove, ...] = ()

@@ -1,0 +1,7 @@
+"""What happens to a version after it is built: announced, tagged, deprecated, copied, deleted; and what mends a store.
+
+Each changes the store first, which is the truth: its catalog by compare and swap. Then the registry gets a copy. What
+dies in between is mended by doing it again, or by the doctor.
+
+    announcing.py   a version that has just been published becomes known
+"""
