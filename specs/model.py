@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from groupstream import layout
+from groupstream.catalog import LATEST
 from partitioners import AnyPartitioner
 from partitioners.splits import AnySplits
 from sources import AnySource
@@ -26,6 +27,14 @@ def _version(text: str) -> str:
     return text
 
 
+def _alias(text: str) -> str:
+    if not layout.is_alias(text):
+        raise ValueError("use lower-case letters, digits, - and _, beginning with a letter; 64 at most")
+    if text == LATEST:
+        raise ValueError("latest moves by itself to the version with the largest number; leave it out")
+    return text
+
+
 class Publish(BaseModel):
     """Where the version goes."""
 
@@ -36,6 +45,11 @@ class Publish(BaseModel):
     )
     version: Annotated[str, AfterValidator(_version)] | None = Field(
         None, description="Such as 1.2.0. Default: 1.0.0, then one major number more each time spec or source changes."
+    )
+    aliases: list[Annotated[str, AfterValidator(_alias)]] = Field(
+        [],
+        description="Names that lead to the new version once it is published, such as candidate. A version that was "
+        "there already keeps the names it has.",
     )
     shard_bytes: int | None = Field(
         None,
@@ -81,7 +95,7 @@ class Spec(BaseModel):
         """All that determines the result, defaults included; no place of the source or the result, nor how it runs."""
         left_out: dict[str, Any] = {
             "runner": True,
-            "publish": {"root"},
+            "publish": {"root", "aliases"},
             "source": set(self.source.places),
             "partitioner": set(self.partitioner.places),
             "checks": {"groups": {"expected_file"}, "drift": {"accept"}},

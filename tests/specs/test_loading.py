@@ -100,6 +100,8 @@ def test_wrong_source_or_partitioner_is_named(old: str, new: str, said: str, ref
         ("runner: {memory_bytes: 10}", "runner.memory_bytes is 10: input should be greater than or equal to 67108864"),
         ("publish: {version: 1.0}", "publish.version is 1.0: input should be a valid string. Put it in quotes"),
         ('publish: {version: "1"}', "publish.version is '1': write three numbers, such as 1.0.0"),
+        ("publish: {aliases: [1.0.0]}", "publish.aliases.0 is '1.0.0': use lower-case letters"),
+        ("publish: {aliases: [latest]}", "publish.aliases.0 is 'latest': latest moves by itself"),
         ("publish: {shard_bytes: 1}", "publish.shard_bytes is 1: input should be greater than or equal to 1024"),
         ("checks: {example: {}}", "checks.example is not a key of a spec; did you mean 'examples'?"),
         ("checks: {examples: {t: 1}}", "checks.examples.t is 1: input should be a valid dictionary"),
@@ -202,7 +204,7 @@ def test_wrong_setting_is_named(setting: str, said: str, refusal: Any) -> None:
 
 def test_resolved_holds_what_determines_the_result_and_only_that(load: Any) -> None:
     spec = load(_GOOD)
-    elsewhere = ("publish.root=/elsewhere", "source.paths=[elsewhere.csv]")
+    elsewhere = ("publish.root=/elsewhere", "publish.aliases=[candidate]", "source.paths=[elsewhere.csv]")
     same = load(_GOOD, "runner.num_workers=7", "runner.memory_bytes=99999999", *elsewhere)
     assert same.resolved() == spec.resolved()
     assert "runner" not in spec.resolved()

@@ -9,9 +9,17 @@ the truth about aliases; the registry keeps a copy. Where it is missing, or lack
 """
 
 from groupstream.catalog.files import dataset_names, ensure_listed, read_catalog, update_catalog
-from groupstream.catalog.model import AliasMove, CatalogSplit, CatalogVersion, DatasetCatalog, describe_published
+from groupstream.catalog.model import (
+    LATEST,
+    AliasMove,
+    CatalogSplit,
+    CatalogVersion,
+    DatasetCatalog,
+    describe_published,
+)
 
 __all__ = [
+    "LATEST",
     "AliasMove",
     "CatalogSplit",
     "CatalogVersion",
