@@ -1,0 +1,64 @@
+"""The registry of a root, for commands that change what is published or ask about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from groupstream.stores import is_url
+
+if TYPE_CHECKING:
+    from registry import Registry
+
+
+@contextmanager
+def registry_of(root: str) -> Iterator[Registry | None]:
+    """Opens the registry of a root before the store is changed, so that one that cannot be reached changes nothing.
+
+    Gives None where there is none, and says so: a bucket holds no database, and $GROUPSTREAM_REGISTRY_URL names none.
+
+    Args:
+        root: that of the store.
+
+    Raises:
+        RegistryError: it cannot be opened or written.
+    """
+    from registry.url import URL_VARIABLE
+
+    if is_url(root) and not os.environ.get(URL_VARIABLE):
+        typer.echo(f"note: only the store is changed; {URL_VARIABLE} names no registry to be told", err=True)
+        yield None
+        return
+    with _opened(root) as registry:
+        yield registry
+
+
+@contextmanager
+def readable_registry_of(root: str) -> Iterator[Registry | None]:
+    """The same for who only asks: None, without a word, where there is none yet. Makes no file.
+
+    Raises:
+        RegistryError: it cannot be opened.
+    """
+    from pathlib import Path
+
+    from registry.url import FILE, URL_VARIABLE
+
+    is_named = bool(os.environ.get(URL_VARIABLE))
+    if not is_named and (is_url(root) or not Path(root, FILE).is_file()):
+        yield None
+        return
+    with _opened(root) as registry:
+        yield registry
+
+
+@contextmanager
+def _opened(root: str) -> Iterator[Registry]:
+    from registry import Registry, default_registry_url
+
+    with closing(Registry(default_registry_url(root))) as registry:
+        yield registry

@@ -1,0 +1,133 @@
+"""A version whose manifest is written becomes known: in the catalog of its store, then in the registry.
+
+What dies between the manifest and the catalog leaves a version that nobody was told of. Whoever meets it announces it:
+the next build of the same plan, the doctor, `groupstream tag`. Its claim says which run wrote it and which aliases it
+was to have, so it does not matter who does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from groupstream import CorruptError, layout
+from groupstream.actor import current_actor
+from groupstream.catalog import CatalogVersion, DatasetCatalog, describe_published, read_catalog, update_catalog
+from groupstream.catalog.changes import add_version
+from groupstream.commit import read_claim
+from groupstream.layout import is_alias
+from groupstream.manifest import Manifest
+from groupstream.refs import published_versions
+from groupstream.stores import Store
+
+if TYPE_CHECKING:
+    from registry import Registry
+
+Change = Callable[[DatasetCatalog], DatasetCatalog]
+
+
+def announce(
+    store: Store,
+    registry: Registry | None,
+    manifest: Manifest,
+    content: bytes,
+    *,
+    aliases: Iterable[str] = (),
+    run: str | None = None,
+    published_at: datetime | None = None,
+    by: str = "",
+) -> DatasetCatalog:
+    """Makes a version known. One that is known stays as it is, and keeps the aliases it has.
+
+    Args:
+        content: the bytes of its manifest.json.
+        aliases: that shall lead to it, beside those that its claim names.
+        run: which wrote it. Default: as its claim says.
+        published_at: with a time zone. Default: now.
+        by: who does it. Default: who runs this process.
+
+    Raises:
+        ConflictError: another manifest is known under this number, or the version is deleted.
+        PublishError: the store refuses the write.
+        RegistryError: the store knows the version now, the registry does not: do it again.
+    """
+    change = announcing(store, manifest, content, aliases=aliases, run=run, published_at=published_at, by=by)
+    catalog = update_catalog(store, manifest.name, change)
+    if registry is not None:
+        record(registry, store.root, manifest, catalog)
+    return catalog
+
+
+def announcing(
+    store: Store,
+    manifest: Manifest,
+    content: bytes,
+    *,
+    aliases: Iterable[str] = (),
+    run: str | None = None,
+    published_at: datetime | None = None,
+    by: str = "",
+) -> Change:
+    """The change of the catalog that `announce` makes. Writes nothing.
+
+    In a store that has no catalog yet, it adds all versions that are there: `latest` leads to the newest of them all.
+    """
+    claim = _claim_of(store, f"{manifest.name}/{manifest.version}")
+    published = describe_published(manifest, content, published_at or datetime.now(UTC), run or claim.run)
+    is_first = read_catalog(store, manifest.name) is None
+    earlier = list(found_versions(store, manifest.name, [published.version])) if is_first else []
+    wanted, actor = tuple(dict.fromkeys((*aliases, *claim.aliases))), by or current_actor()
+
+    def change(catalog: DatasetCatalog) -> DatasetCatalog:
+        for other in earlier:
+            catalog = add_version(catalog, other, by=actor) if catalog.get(other.version) is None else catalog
+        return add_version(catalog, published, wanted, actor)
+
+    return change
+
+
+def record(registry: Registry, root: str, manifest: Manifest, catalog: DatasetCatalog) -> None:
+    """Gives the registry its copy of what the catalog says, and of the manifest of one version."""
+    known = catalog.get(manifest.version)
+    assert known is not None
+    registry.record_published(manifest, root, known.published_at, run_id=known.run)
+    registry.sync_catalog(root, catalog)
+
+
+def found_versions(store: Store, name: str, known: Collection[str]) -> Iterator[CatalogVersion]:
+    """What a catalog should say of the versions in the folders that it does not know, oldest number first.
+
+    Versions with a tombstone, and with a manifest that cannot be read, are left out. Three requests for each.
+
+    Args:
+        known: the numbers of those that need not be looked at.
+    """
+    for version in published_versions(store, name):
+        folder = f"{name}/{version}"
+        if version in known or store.size_bytes(f"{folder}/{layout.TOMBSTONE}") is not None:
+            continue
+        try:
+            content = store.read(f"{folder}/{layout.MANIFEST}")
+            manifest = Manifest.from_json(content, f"{store.root}/{folder}/{layout.MANIFEST}")
+        except (FileNotFoundError, CorruptError):
+            continue
+        if (manifest.name, manifest.version) == (name, version):
+            yield describe_published(manifest, content, datetime.now(UTC), _claim_of(store, folder).run)
+
+
+class _Claim(NamedTuple):
+    """What the claim of a version says to those who announce it."""
+
+    run: str | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def _claim_of(store: Store, folder: str) -> _Claim:
+    try:
+        fields = read_claim(store, folder)
+    except CorruptError:
+        return _Claim()
+    run, aliases = fields.get("run"), fields.get("aliases")
+    named = aliases if isinstance(aliases, list) else []
+    return _Claim(run if isinstance(run, str) else None, tuple(a for a in named if isinstance(a, str) and is_alias(a)))
