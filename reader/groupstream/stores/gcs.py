@@ -96,7 +96,7 @@ class GcsStore:
         prefix = self._address.key(path)
         prefix += "/" if prefix else ""
         start = len(self._address.key("")) + (1 if self._address.prefix else 0)
-        fields = "items(name,size,crc32c),nextPageToken"
+        fields = "items(name,size,crc32c,updated),nextPageToken"
         try:
             for blob in self._bucket().list_blobs(prefix=prefix, fields=fields, **self._patience()):
                 if is_visible(blob.name[len(prefix) :]):
@@ -266,4 +266,4 @@ def _is_of_bucket(error: Exception) -> bool:
 
 def _described(path: str, blob: Any) -> StoredObject:
     checksum = f"crc32c:{base64.b64decode(blob.crc32c).hex()}" if blob.crc32c else None
-    return StoredObject(path, int(blob.size), checksum)
+    return StoredObject(path, int(blob.size), checksum, blob.updated and blob.updated.replace(microsecond=0))

@@ -7,8 +7,10 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from groupstream.disk import absolute, sync_folder
@@ -51,8 +53,12 @@ class LocalStore:
 
     def stat(self, path: str) -> StoredObject | None:
         """See `Store.stat`."""
-        size = self.size_bytes(path)
-        return None if size is None or (self._root / path).is_dir() else StoredObject(path, size, None)
+        with self._explaining(path):
+            try:
+                found = (self._root / path).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return None if stat.S_ISDIR(found.st_mode) else _described(path, found)
 
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`.
@@ -197,6 +203,10 @@ def _tag(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _described(path: str, found: os.stat_result) -> StoredObject:
+    return StoredObject(path, found.st_size, None, datetime.fromtimestamp(int(found.st_mtime), UTC))
+
+
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
@@ -217,4 +227,4 @@ def _files_below(folder: str, path: str) -> Iterator[StoredObject]:
             yield from _files_below(entry.path, f"{path}{entry.name}/")
         elif entry.is_file():
             with contextlib.suppress(FileNotFoundError):  # removed meanwhile
-                yield StoredObject(path + entry.name, entry.stat().st_size, None)
+                yield _described(path + entry.name, entry.stat())

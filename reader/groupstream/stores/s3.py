@@ -277,7 +277,8 @@ class S3Store:
 
 def _described(path: str, size: int, answer: dict[str, Any]) -> StoredObject:
     etag = answer.get("ETag", "").strip('"')
-    return StoredObject(path, int(size), f"etag:{etag}" if etag else None)
+    modified = answer.get("LastModified")
+    return StoredObject(path, int(size), f"etag:{etag}" if etag else None, modified and modified.replace(microsecond=0))
 
 
 def _block(source: Path, offset: int, length: int) -> bytes:

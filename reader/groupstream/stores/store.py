@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -14,11 +15,13 @@ class StoredObject(NamedTuple):
         path: under the root of the store.
         checksum: `crc32c:` and eight hexadecimal digits from Google; `etag:` and a text that changes with the content
             from S3 and from most web servers; None from a local folder, and from a web server that tells none.
+        modified_at: when it was written, in UTC, to the second; None from a web server.
     """
 
     path: str
     size_bytes: int
     checksum: str | None
+    modified_at: datetime | None = None
 
 
 class Tagged(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from http.client import FORBIDDEN
 from pathlib import Path
 
@@ -32,6 +33,10 @@ def test_an_object_is_described_without_reading_it(place) -> None:
     place.write("a/x", b"12345")
     stored = place.store().stat("a/x")
     assert (stored.path, stored.size_bytes) == ("a/x", 5)
+    if place.kind == "gcs":  # which says the same of all
+        assert stored.modified_at == datetime(2020, 1, 1, tzinfo=UTC)
+    elif place.kind != "http":
+        assert abs(datetime.now(UTC) - stored.modified_at) < timedelta(minutes=5)
     assert place.store().stat("a/missing") is place.store().stat("x/below") is None
     if place.kind == "gcs":
         assert stored.checksum == f"crc32c:{google_crc32c.value(b'12345'):08x}"
