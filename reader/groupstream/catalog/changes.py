@@ -77,15 +77,20 @@ def remove_alias(catalog: DatasetCatalog, alias: str, at: datetime, by: str = ""
     return _moved(catalog, aliases, AliasMove(alias=alias, version=None, at=at, by=by))
 
 
-def set_deprecated(catalog: DatasetCatalog, version: str, message: str | None) -> DatasetCatalog:
+def set_deprecated(
+    catalog: DatasetCatalog, version: str, message: str | None, at: datetime | None = None, by: str = ""
+) -> DatasetCatalog:
     """Deprecates a version, which readers are then told with the message; None takes that back.
 
     Raises:
         RefNotFoundError: the version cannot be opened.
     """
     _require(catalog, version)
-    state = "published" if message is None else "deprecated"
-    return _replaced(catalog, version, state=state, message=message or "")
+    known = catalog.get(version)
+    state, words = ("published", "") if message is None else ("deprecated", message)
+    if known is not None and (known.state, known.message) == (state, words):
+        return catalog
+    return _replaced(catalog, version, state=state, message=words, changed_at=at, changed_by=by)
 
 
 def set_deleted(catalog: DatasetCatalog, version: str, reason: str, at: datetime, by: str = "") -> DatasetCatalog:
@@ -107,7 +112,7 @@ def set_deleted(catalog: DatasetCatalog, version: str, reason: str, at: datetime
             f"{catalog.name}@{version} has the alias {', '.join(held)}; move it first with: "
             f"groupstream tag REF {held[0]}, or: groupstream untag {catalog.name} {held[0]}"
         )
-    changed = _replaced(catalog, version, state="deleted", message=reason)
+    changed = _replaced(catalog, version, state="deleted", message=reason, changed_at=at, changed_by=by)
     if catalog.aliases.get(LATEST) != version:
         return changed
     left = changed.readable()
@@ -127,7 +132,7 @@ def _require(catalog: DatasetCatalog, version: str) -> None:
         )
 
 
-def _replaced(catalog: DatasetCatalog, version: str, **fields: str) -> DatasetCatalog:
+def _replaced(catalog: DatasetCatalog, version: str, **fields: str | datetime | None) -> DatasetCatalog:
     versions = tuple(each.model_copy(update=fields) if each.version == version else each for each in catalog.versions)
     return catalog.model_copy(update={"versions": versions})
 

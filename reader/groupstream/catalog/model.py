@@ -44,6 +44,7 @@ class CatalogVersion(_Part):
         published_at: when its manifest was written, or found by whoever mended the catalog.
         run: which published it, if that is known.
         message: why it is deprecated or deleted, for people.
+        changed_at: when its state was changed last, None as long as it is as it was published; `changed_by`: by whom.
         features: what each holds, in a word or two, by name.
         size_bytes: of all its files.
         has_card: whether it has a page about it.
@@ -56,6 +57,8 @@ class CatalogVersion(_Part):
     published_at: Moment
     run: str | None = None
     message: str = ""
+    changed_at: Moment | None = None
+    changed_by: str = ""
     description: str = ""
     license: str = ""
     features: dict[str, str] = {}
