@@ -16,25 +16,28 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def registry_of(root: str) -> Iterator[Registry | None]:
+def registry_of(root: str, dry_run: bool = False) -> Iterator[Registry | None]:
     """Opens the registry of a root before the store is changed, so that one that cannot be reached changes nothing.
 
     Gives None where there is none, and says so: a bucket holds no database, and $GROUPSTREAM_REGISTRY_URL names none.
 
     Args:
         root: that of the store.
+        dry_run: give None. Opening a registry may write its tables.
 
     Raises:
         RegistryError: it cannot be opened or written.
     """
     from registry.url import URL_VARIABLE
 
-    if is_url(root) and not os.environ.get(URL_VARIABLE):
-        typer.echo(f"note: only the store is changed; {URL_VARIABLE} names no registry to be told", err=True)
+    if dry_run:
         yield None
-        return
-    with _opened(root) as registry:
-        yield registry
+    elif is_url(root) and not os.environ.get(URL_VARIABLE):
+        yield None
+        typer.echo(f"note: the store is changed; {URL_VARIABLE} names no registry to be told", err=True)
+    else:
+        with _opened(root) as registry:
+            yield registry
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def announce(
         content: the bytes of its manifest.json.
         aliases: that shall lead to it, beside those that its claim names.
         run: which wrote it. Default: as its claim says.
-        published_at: with a time zone. Default: now.
+        published_at: with a time zone. Default: when it was claimed, as its claim says, else now.
         by: who does it. Default: who runs this process.
 
     Raises:
@@ -74,7 +74,8 @@ def announcing(
     In a store that has no catalog yet, it adds all versions that are there: `latest` leads to the newest of them all.
     """
     claim = _claim_of(store, f"{manifest.name}/{manifest.version}")
-    published = describe_published(manifest, content, published_at or datetime.now(UTC), run or claim.run)
+    when = published_at or claim.at or datetime.now(UTC)
+    published = describe_published(manifest, content, when, run or claim.run)
     is_first = read_catalog(store, manifest.name) is None
     earlier = list(found_versions(store, manifest.name, [published.version])) if is_first else []
     wanted, actor = tuple(dict.fromkeys((*aliases, *claim.aliases))), by or current_actor()
@@ -113,7 +114,8 @@ def found_versions(store: Store, name: str, known: Collection[str]) -> Iterator[
         except (FileNotFoundError, CorruptError):
             continue
         if (manifest.name, manifest.version) == (name, version):
-            yield describe_published(manifest, content, datetime.now(UTC), _claim_of(store, folder).run)
+            claim = _claim_of(store, folder)
+            yield describe_published(manifest, content, claim.at or datetime.now(UTC), claim.run)
 
 
 class _Claim(NamedTuple):
@@ -121,6 +123,7 @@ class _Claim(NamedTuple):
 
     run: str | None = None
     aliases: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 def _claim_of(store: Store, folder: str) -> _Claim:
@@ -130,4 +133,17 @@ def _claim_of(store: Store, folder: str) -> _Claim:
         return _Claim()
     run, aliases = fields.get("run"), fields.get("aliases")
     named = aliases if isinstance(aliases, list) else []
-    return _Claim(run if isinstance(run, str) else None, tuple(a for a in named if isinstance(a, str) and is_alias(a)))
+    return _Claim(
+        run if isinstance(run, str) else None,
+        tuple(alias for alias in named if isinstance(alias, str) and is_alias(alias)),
+        _moment(fields.get("created_at")),
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    """A time with its zone, None where the text is none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
