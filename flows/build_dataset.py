@@ -39,7 +39,7 @@ def build_dataset(spec: Spec) -> BuildResult:
         prepare_workers(spec.runner)
         with stages("Locate"):
             plan = locate(spec)
-        with recorded_run(plan, default_registry_url(store.root), stages) as run:
+        with recorded_run(plan, store.root, default_registry_url(store.root), stages) as run:
             if (found := find_built(plan, store)) is not None:  # a version is a mapping, and may be empty
                 run.unchanged(found.manifest, found.location)
                 return _result(found.manifest, found.location, stages, built=False)

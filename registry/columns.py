@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Enum
+from sqlalchemy import JSON, DateTime, Dialect, Enum, String, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -33,6 +33,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class StoredString(TypeDecorator[str]):
+    """Text up to a length, written so that every database takes it, in what is stored and in what is asked."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """See `storable`."""
+        return None if value is None else str(storable(value))
+
+
+class StoredText(TypeDecorator[str]):
+    """Text of any length, written so that every database takes it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """See `storable`."""
+        return None if value is None else str(storable(value))
 
 
 def state_type(states: type[StrEnum]) -> Enum:

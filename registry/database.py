@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from registry.errors import RegistryError, one_line_errors, shown_url
+from registry.retries import retried_opening
 from registry.url import parse_url
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_SECONDS = 30
 REVISION_TABLE = "registry_revision"  # not Alembic's default, which Prefect uses: both may share a database
+READS: dict[str, dict[str, Any]] = {  # execution options of transactions that only read
+    "sqlite": {"groupstream_reads": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 _LOCK_KEY = 0x67726F7570  # "group": the advisory lock of whoever migrates
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_THREAD = threading.Lock()  # Alembic keeps its context in a global of the process
@@ -31,7 +36,11 @@ def open_engine(url: str) -> Engine:
     Raises:
         RegistryError: it cannot be opened or written, or newer code has migrated it.
     """
-    parsed = parse_url(url)
+    return _opened(parse_url(url))
+
+
+@retried_opening
+def _opened(parsed: URL) -> Engine:
     with one_line_errors(parsed):
         engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql_engine(parsed)
         migrate(engine)
@@ -104,7 +113,7 @@ def _sqlite_engine(url: URL) -> Engine:
     arguments = {"isolation_level": None, "timeout": BUSY_TIMEOUT_SECONDS}
     engine = create_engine(url, connect_args=arguments, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -126,9 +135,10 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def _begin_immediate(connection: Connection) -> None:
+def _begin(connection: Connection) -> None:
     """Takes the write lock first: two that read and then write would otherwise fail instead of wait."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get("groupstream_reads", False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def _set_foreign_keys(connection: Connection, on: bool) -> None:

@@ -23,7 +23,7 @@ def one_line_errors(url: URL) -> Iterator[None]:
     """Turns errors of the database and of its folder into a RegistryError that shows no password."""
     try:
         yield
-    except (SQLAlchemyError, OSError, ImportError) as error:
+    except (SQLAlchemyError, OSError, ImportError, OverflowError) as error:
         cause = _hide_passwords(_first_cause(error), url)
         raise RegistryError(f"registry {shown_url(url)} cannot be used: {cause}. {_way_out(error)}") from error
 

@@ -20,12 +20,12 @@ from tasks.reporting import Stages
 class RecordedRun:
     """A run of the build flow, as the registry keeps it."""
 
-    def __init__(self, registry: Registry, plan: Plan, stages: Stages) -> None:
+    def __init__(self, registry: Registry, plan: Plan, root: str, stages: Stages) -> None:
         self.id = str(flow_run.id)
         self._registry = registry
         self._stages = stages
         self._places = plan.spec.source.model_dump(mode="json", include=set(plan.spec.source.places))
-        registry.start_run(self.id, plan.spec.name, plan.digest, self.id)
+        registry.start_run(self.id, root, plan.spec.name, plan.digest, self.id)
 
     def claim(self) -> dict[str, Any]:
         """What a version's claim says of this run: the things that may differ between builds of the same version."""
@@ -33,7 +33,7 @@ class RecordedRun:
 
     def unchanged(self, manifest: Manifest, location: str) -> None:
         """The version was there already; if its record is not, it is made now."""
-        self._registry.record_published(manifest, location, datetime.now(UTC))
+        self._registry.record_published(manifest, _root_of(location), datetime.now(UTC))
         self._registry.finish_run(self.id, "unchanged", manifest.version, self._stages.seconds)
 
     def checked(self, results: Sequence[CheckResult], report: str | None) -> None:
@@ -42,11 +42,11 @@ class RecordedRun:
 
     def reserved(self, manifest: Manifest, location: str) -> None:
         """The version is about to be written."""
-        self._registry.reserve_version(manifest, location)
+        self._registry.reserve_version(manifest, _root_of(location), self.id)
 
     def published(self, manifest: Manifest, location: str) -> None:
         """The version is written."""
-        self._registry.record_published(manifest, location, datetime.now(UTC))
+        self._registry.record_published(manifest, _root_of(location), datetime.now(UTC), self.id)
         self._registry.finish_run(self.id, "published", manifest.version, self._stages.seconds)
 
     def failed(self, error: BaseException) -> None:
@@ -57,11 +57,11 @@ class RecordedRun:
 
 
 @contextmanager
-def recorded_run(plan: Plan, registry_url: str, stages: Stages) -> Iterator[RecordedRun]:
+def recorded_run(plan: Plan, root: str, registry_url: str, stages: Stages) -> Iterator[RecordedRun]:
     """Records a run from its start to its end, however it ends."""
     registry = Registry(registry_url)
     try:
-        run = RecordedRun(registry, plan, stages)
+        run = RecordedRun(registry, plan, root, stages)
         try:
             yield run
         except BaseException as error:
@@ -76,3 +76,8 @@ def recorded_run(plan: Plan, registry_url: str, stages: Stages) -> Iterator[Reco
 def register(run: RecordedRun, manifest: Manifest, location: str) -> None:
     """Records the published version."""
     run.published(manifest, location)
+
+
+def _root_of(location: str) -> str:
+    """A version lies in `<root>/<name>/<version>`."""
+    return location.rsplit("/", 2)[0]

@@ -1,0 +1,127 @@
+"""The part of the registry that copies the catalogs of the stores: datasets, their aliases, the states of versions."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from groupstream.catalog import CatalogVersion, DatasetCatalog
+from groupstream.layout import is_alias
+from registry.connection import Connected
+from registry.descriptions import columns_of_catalog, fill
+from registry.errors import RegistryError
+from registry.models import Alias, AliasMove, Dataset
+from registry.records import AliasMoveRecord, DatasetRecord, alias_move_record, dataset_record
+from registry.retries import retried
+from registry.rows import dataset_row, find_dataset, insert_into, normal_root, version_row
+from registry.states import VersionState
+from registry.versions import location_of, move_to
+
+
+class Catalogs(Connected):
+    """Copies catalogs, and answers from the copies."""
+
+    @retried
+    def sync_catalog(self, root: str, catalog: DatasetCatalog, *, rebuilt: bool = False) -> None:
+        """Takes over what the catalog of a store says: states and messages, aliases and their moves.
+
+        A catalog older than the one that was taken last changes nothing. A version without a row gets one with what
+        the catalog knows of it. Moves that the store has cut from its history stay here.
+
+        Args:
+            rebuilt: the catalog was lost and made anew, so it counts from 1 again: take it whatever its revision.
+
+        Raises:
+            RegistryError: it holds what a catalog cannot, or another build than this registry as some version.
+            UsageError: its name cannot be one of a dataset.
+        """
+        self._refuse_malformed(root, catalog)
+        with self._writing() as session:
+            dataset = dataset_row(session, root, catalog.name, lock=True)
+            if catalog.revision < dataset.catalog_revision and not rebuilt:
+                return
+            for entry in catalog.versions:
+                self._take_version(session, dataset, entry)
+            _take_aliases(session, dataset, catalog)
+            _take_moves(session, dataset, catalog)
+            dataset.catalog_revision = catalog.revision
+
+    @retried
+    def datasets(self, root: str | None = None) -> list[DatasetRecord]:
+        """The datasets of one root or of all, by name and root."""
+        query = select(Dataset).order_by(Dataset.name, Dataset.root)
+        if root is not None:
+            query = query.where(Dataset.root == normal_root(root))
+        with self._reading() as session:
+            rows = session.scalars(query).all()
+            aliases = session.scalars(select(Alias).where(Alias.dataset_id.in_([row.id for row in rows]))).all()
+        of_dataset: dict[int, list[tuple[str, str]]] = {}
+        for each in aliases:
+            of_dataset.setdefault(each.dataset_id, []).append((each.alias, each.version))
+        return [dataset_record(row, of_dataset.get(row.id, [])) for row in rows]
+
+    @retried
+    def aliases(self, root: str, name: str) -> dict[str, str]:
+        """The version of each alias; none where the dataset is not known."""
+        with self._reading() as session:
+            dataset = find_dataset(session, root, name)
+            return {} if dataset is None else dict(sorted(_aliases_of(session, dataset).items()))
+
+    @retried
+    def alias_history(self, root: str, name: str) -> list[AliasMoveRecord]:
+        """How the aliases moved, oldest first."""
+        query = select(AliasMove).join(Dataset, AliasMove.dataset_id == Dataset.id).order_by(AliasMove.id)
+        with self._reading() as session:
+            rows = session.scalars(query.where(Dataset.root == normal_root(root), Dataset.name == name))
+            return [alias_move_record(row) for row in rows]
+
+    def _take_version(self, session: Session, dataset: Dataset, entry: CatalogVersion) -> None:
+        columns = columns_of_catalog(entry, location_of(dataset.root, dataset.name, entry.version))
+        row = version_row(session, dataset, entry.version, columns)
+        if row.digest != entry.digest:
+            if row.state.is_settled:
+                raise RegistryError(
+                    f"{dataset.name}@{entry.version} is {row.state.value} in registry {self.url} with digest "
+                    f"{row.digest[:12]}, and {entry.digest[:12]} in the catalog of {dataset.root!r}; a version never "
+                    "changes. If the store was made anew, set GROUPSTREAM_REGISTRY_URL to a new registry"
+                )
+            fill(row, columns)  # reserved by another build, which did not win
+            row.run_id, row.published_at = None, None
+        row.run_id = row.run_id or entry.run
+        row.published_at = row.published_at or entry.published_at
+        move_to(row, VersionState(entry.state), entry.message)
+
+    def _refuse_malformed(self, root: str, catalog: DatasetCatalog) -> None:
+        """Who can write to a store can write anything there."""
+        readable = set(catalog.readable())
+        names = {*catalog.aliases, *(move.alias for move in catalog.history)}
+        wrong = [f"the alias {alias!r}" for alias in sorted(names) if not is_alias(alias)]
+        wrong += [f"{alias} -> {aimed!r}" for alias, aimed in catalog.aliases.items() if aimed not in readable]
+        if wrong:
+            raise RegistryError(
+                f"the catalog of {catalog.name!r} in {root!r} holds {wrong[0][:100]}, which cannot be; "
+                "mend it with: groupstream doctor"
+            )
+
+
+def _aliases_of(session: Session, dataset: Dataset) -> dict[str, str]:
+    rows = session.scalars(select(Alias).where(Alias.dataset_id == dataset.id))
+    return {row.alias: row.version for row in rows}
+
+
+def _take_aliases(session: Session, dataset: Dataset, catalog: DatasetCatalog) -> None:
+    before = _aliases_of(session, dataset)
+    if gone := before.keys() - catalog.aliases.keys():
+        session.execute(delete(Alias).where(Alias.dataset_id == dataset.id, Alias.alias.in_(gone)))
+    for alias, version in catalog.aliases.items():
+        if before.get(alias) != version:
+            session.merge(Alias(dataset_id=dataset.id, alias=alias, version=version))
+
+
+def _take_moves(session: Session, dataset: Dataset, catalog: DatasetCatalog) -> None:
+    moves = [
+        {"dataset_id": dataset.id, "alias": m.alias, "version": m.version or "", "at": m.at, "by": m.by}
+        for m in catalog.history
+    ]
+    if moves:
+        session.execute(insert_into(session, AliasMove).on_conflict_do_nothing(), moves)
