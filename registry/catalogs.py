@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -54,18 +56,15 @@ class Catalogs(Connected):
             query = query.where(Dataset.root == normal_root(root))
         with self._reading() as session:
             rows = session.scalars(query).all()
-            aliases = session.scalars(select(Alias).where(Alias.dataset_id.in_([row.id for row in rows]))).all()
-        of_dataset: dict[int, list[tuple[str, str]]] = {}
-        for each in aliases:
-            of_dataset.setdefault(each.dataset_id, []).append((each.alias, each.version))
-        return [dataset_record(row, of_dataset.get(row.id, [])) for row in rows]
+            aliases = _aliases_of(session, rows)
+            return [dataset_record(row, aliases[row.id]) for row in rows]
 
     @retried
     def aliases(self, root: str, name: str) -> dict[str, str]:
         """The version of each alias; none where the dataset is not known."""
         with self._reading() as session:
             dataset = find_dataset(session, root, name)
-            return {} if dataset is None else dict(sorted(_aliases_of(session, dataset).items()))
+            return {} if dataset is None else dict(sorted(_aliases_of(session, [dataset])[dataset.id].items()))
 
     @retried
     def alias_history(self, root: str, name: str) -> list[AliasMoveRecord]:
@@ -104,13 +103,16 @@ class Catalogs(Connected):
             )
 
 
-def _aliases_of(session: Session, dataset: Dataset) -> dict[str, str]:
-    rows = session.scalars(select(Alias).where(Alias.dataset_id == dataset.id))
-    return {row.alias: row.version for row in rows}
+def _aliases_of(session: Session, datasets: Sequence[Dataset]) -> dict[int, dict[str, str]]:
+    """The aliases of each dataset, by its id."""
+    found: dict[int, dict[str, str]] = {dataset.id: {} for dataset in datasets}
+    for row in session.scalars(select(Alias).where(Alias.dataset_id.in_(found))):
+        found[row.dataset_id][row.alias] = row.version
+    return found
 
 
 def _take_aliases(session: Session, dataset: Dataset, catalog: DatasetCatalog) -> None:
-    before = _aliases_of(session, dataset)
+    before = _aliases_of(session, [dataset])[dataset.id]
     if gone := before.keys() - catalog.aliases.keys():
         session.execute(delete(Alias).where(Alias.dataset_id == dataset.id, Alias.alias.in_(gone)))
     for alias, version in catalog.aliases.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -188,10 +188,10 @@ class Lineage:
     runs: list[RunRecord]
 
 
-def dataset_record(row: Dataset, aliases: Iterable[tuple[str, str]]) -> DatasetRecord:
+def dataset_record(row: Dataset, aliases: Mapping[str, str]) -> DatasetRecord:
     """The value of a row."""
     return DatasetRecord(
-        name=row.name, root=row.root, aliases=dict(sorted(aliases)), catalog_revision=row.catalog_revision
+        name=row.name, root=row.root, aliases=dict(sorted(aliases.items())), catalog_revision=row.catalog_revision
     )
 
 
