@@ -101,27 +101,32 @@ def _plan_dataset(
     pulls: list[Pull],
     now: datetime,
 ) -> None:
-    folders = version_folders(store, name)
+    folders, catalog = version_folders(store, name), _known(store, name)
     used = last_used(registry, store.root, name, pulls)
     inside = {folder.version: folder for folder in folders}
-    for version, is_kept, reason in plan_retention(_existing(store, name, inside), used, policy, now):
+    for version, is_kept, reason in plan_retention(_existing(catalog, inside), used, policy, now):
         ref = f"{name}@{version}"
         if is_kept:
             plan.kept.append(Kept(ref, reason))
         else:
             plan.items.append(Item("version", ref, reason, tuple(inside[version].payload), now + policy.grace))
-    for item in deleted_items(store, folders, policy):
-        is_waiting = item.free_from is not None and item.free_from > now
+    for item in deleted_items(store, catalog, folders, policy, now):
+        is_waiting = item.kind == "deleted version" and item.free_from is not None and item.free_from > now
         (plan.waiting if is_waiting else plan.items).append(item)
     plan.items.extend(abandoned_items(store, registry, folders, policy, now))
     plan.items.extend(report_items(store, name, policy, now))
 
 
-def _existing(store: Store, name: str, inside: dict[str, VersionFolder]) -> DatasetCatalog:
-    """The catalog with what it lacks, and without what is not there any more or is being deleted."""
+def _known(store: Store, name: str) -> DatasetCatalog:
+    """The catalog with the versions that it lacks."""
     catalog = read_catalog(store, name) or DatasetCatalog(name=name)
     for found in found_versions(store, name, [each.version for each in catalog.versions]):
         catalog = add_version(catalog, found)
+    return catalog
+
+
+def _existing(catalog: DatasetCatalog, inside: dict[str, VersionFolder]) -> DatasetCatalog:
+    """The catalog without the versions that are not there any more, or are being deleted."""
     there = {version for version, folder in inside.items() if folder.has_manifest and not folder.has_tombstone}
     versions = tuple(each for each in catalog.versions if each.version in there)
     return catalog.model_copy(update={"versions": versions})

@@ -111,15 +111,22 @@ def delete_version(
     folder = version_folder(store, name, version)
     _make_known(store, folder)
     tombstone = write_tombstone(store, folder.path, planned.tombstone)
-    mark_deleted(store, registry, folder, tombstone, allow_last=allow_last)
-    freed = collect_deleted(store, version_folder(store, name, version)) if moment >= tombstone.at + grace else 0
-    return planned._replace(tombstone=tombstone, files_go_at=tombstone.at + grace, freed_bytes=freed)
+    catalog = mark_deleted(store, registry, folder, tombstone, allow_last=allow_last, now=moment)
+    files_go_at = deleted_since(catalog, version, tombstone) + grace
+    freed = collect_deleted(store, version_folder(store, name, version)) if moment >= files_go_at else 0
+    return planned._replace(tombstone=tombstone, files_go_at=files_go_at, freed_bytes=freed)
 
 
 def mark_deleted(
-    store: Store, registry: Registry | None, folder: VersionFolder, tombstone: Tombstone, *, allow_last: bool = True
-) -> None:
-    """The second step: the catalog says that a version with a tombstone is deleted.
+    store: Store,
+    registry: Registry | None,
+    folder: VersionFolder,
+    tombstone: Tombstone,
+    *,
+    allow_last: bool = True,
+    now: datetime | None = None,
+) -> DatasetCatalog:
+    """The second step: the catalog says that a version with a tombstone is deleted. Gives the catalog.
 
     Raises:
         UsageError: it may not go: an alias was set meanwhile, or it became the last one. The tombstone is withdrawn.
@@ -130,13 +137,19 @@ def mark_deleted(
             return with_taken_number(catalog, folder.version, tombstone)
         if not allow_last and catalog.readable() == [folder.version]:
             raise _last_one(folder.ref)
-        return set_deleted(catalog, folder.version, tombstone.reason, tombstone.at, tombstone.by)
+        return set_deleted(catalog, folder.version, tombstone.reason, now or datetime.now(UTC), tombstone.by)
 
     try:
-        change_catalog(store, registry, folder.name, change)
+        return change_catalog(store, registry, folder.name, change).after
     except UsageError:
         store.delete(f"{folder.path}/{layout.TOMBSTONE}")
         raise
+
+
+def deleted_since(catalog: DatasetCatalog, version: str, tombstone: Tombstone) -> datetime:
+    """From when on nobody could open the version: later than the tombstone where the deleter died in between."""
+    entry = catalog.get(version)
+    return max(tombstone.at, entry.changed_at) if entry is not None and entry.changed_at else tombstone.at
 
 
 def collect_deleted(store: Store, folder: VersionFolder) -> int:

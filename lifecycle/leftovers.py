@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from groupstream import layout
+from groupstream.catalog import DatasetCatalog
 from groupstream.stores import LocalStore, Store, StoredObject
+from lifecycle.deletion import deleted_since
 from lifecycle.folders import VersionFolder, claim_of
 from lifecycle.pull_records import Pull
 from lifecycle.retention import RetentionPolicy
@@ -45,14 +47,22 @@ class Item(NamedTuple):
         return sum(file.size_bytes for file in self.files)
 
 
-def deleted_items(store: Store, folders: Sequence[VersionFolder], policy: RetentionPolicy) -> Iterator[Item]:
-    """The files of versions that are deleted. Those in their period of grace have a `free_from` to come."""
+def deleted_items(
+    store: Store, catalog: DatasetCatalog, folders: Sequence[VersionFolder], policy: RetentionPolicy, now: datetime
+) -> Iterator[Item]:
+    """The files of versions that are deleted, those in their period of grace too; and deletions that stopped midway."""
     for folder in folders:
         tombstone = read_tombstone(store, folder.path) if folder.has_tombstone and folder.payload else None
-        if tombstone is not None:
-            why = f"deleted on {tombstone.at:%Y-%m-%d} by {tombstone.by}: {tombstone.reason}"
-            free_from = tombstone.at + policy.grace
-            yield Item("deleted version", folder.ref, why, tuple(folder.payload), free_from)
+        if tombstone is None:
+            continue
+        entry, said = catalog.get(folder.version), f"by {tombstone.by}: {tombstone.reason}"
+        if entry is not None and not entry.is_readable:
+            since = deleted_since(catalog, folder.version, tombstone)
+            why = f"deleted on {since:%Y-%m-%d} {said}"
+            yield Item("deleted version", folder.ref, why, tuple(folder.payload), since + policy.grace)
+        else:
+            why = f"its deletion stopped midway, begun on {tombstone.at:%Y-%m-%d} {said}"
+            yield Item("version", folder.ref, why, tuple(folder.payload), now + policy.grace)
 
 
 def abandoned_items(

@@ -62,9 +62,7 @@ def move_pulls(store: Store, registry: Registry, pulls: Sequence[Pull]) -> None:
     from registry import PullRecord
 
     records = [
-        PullRecord(
-            id=p.id, name=p.name, version=p.version, at=p.at, by=p.by, splits=list(p.splits), num_bytes=p.num_bytes
-        )
+        PullRecord(id=p.id, name=p.name, version=p.version, at=p.at, by=p.by, splits=p.splits, num_bytes=p.num_bytes)
         for p in pulls
     ]
     registry.record_pulls(store.root, records)

@@ -24,16 +24,12 @@ class RetentionPolicy(BaseModel):
     keep_used_days: int = Field(90, ge=0, description="versions that were pulled, or read by a run, so lately")
     keep_newer_than_days: int = Field(30, ge=0, description="versions that were published so lately")
     drop_deprecated_days: int | None = Field(
-        None,
-        ge=0,
-        description="versions that were deprecated longer ago go, though they be among the last; default: no",
+        None, ge=0, description="versions that were deprecated longer ago go, also among the last; default: no"
     )
     grace_hours: float = Field(24, ge=0, description="how long the files of a deleted version stay for who reads them")
     keep_abandoned_hours: float = Field(24, gt=0, description="what a build left that died before it published")
     keep_report_days: int = Field(30, ge=0, description="reports and quarantines of runs")
-    keep_staging_days: int = Field(
-        7, ge=1, description="what builds in a bucket wrote that died; on a disk builds do that"
-    )
+    keep_staging_days: int = Field(7, ge=1, description="what builds that died wrote in a bucket, to publish it")
     keep_pull_days: int = Field(365, ge=0, description="records of who pulled what that no registry has taken")
 
     @property
