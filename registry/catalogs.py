@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from groupstream.catalog import CatalogVersion, DatasetCatalog
 from groupstream.layout import is_alias
 from registry.connection import Connected
-from registry.descriptions import columns_of_catalog, fill
+from registry.descriptions import columns_of_catalog, describe
 from registry.errors import RegistryError
 from registry.models import Alias, AliasMove, Dataset
 from registry.records import AliasMoveRecord, DatasetRecord, alias_move_record, dataset_record
@@ -84,8 +84,7 @@ class Catalogs(Connected):
                     f"{row.digest[:12]}, and {entry.digest[:12]} in the catalog of {dataset.root!r}; a version never "
                     "changes. If the store was made anew, set GROUPSTREAM_REGISTRY_URL to a new registry"
                 )
-            fill(row, columns)  # reserved by another build, which did not win
-            row.run_id, row.published_at = None, None
+            describe(row, columns)
         row.run_id = row.run_id or entry.run
         row.published_at = row.published_at or entry.published_at
         move_to(row, VersionState(entry.state), entry.message)

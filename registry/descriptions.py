@@ -14,8 +14,10 @@ FIGURES = ("num_groups", "num_examples", "num_bytes", "num_words")
 _OBJECTS = ("features", "spec", "source", "code", "counts")
 
 
-def fill(row: Version, columns: Mapping[str, Any]) -> None:
-    """Sets the columns of a row."""
+def describe(row: Version, columns: Mapping[str, Any]) -> None:
+    """Sets the columns of a row. Where it was another build's, which did not win, nothing of that one stays."""
+    if row.digest != columns["digest"]:
+        row.run_id, row.published_at = None, None
     for name, value in columns.items():
         setattr(row, name, value)
 

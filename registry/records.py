@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -158,7 +158,7 @@ class PullRecord:
     version: str
     at: datetime
     by: str
-    splits: tuple[str, ...]
+    splits: Sequence[str]
     num_bytes: int
 
 

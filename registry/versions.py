@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from groupstream.layout import version_key
 from groupstream.manifest import Manifest
 from registry.connection import Connected
-from registry.descriptions import columns_of_manifest, fill
+from registry.descriptions import columns_of_manifest, describe
 from registry.errors import RegistryError
 from registry.models import Dataset, Version, utc_now
 from registry.records import VersionRecord, version_record
@@ -40,7 +40,7 @@ class Versions(Connected):
             self._refuse_deleted(row, manifest)
             self._refuse_other_build(row, manifest)
             if not row.state.is_settled:
-                fill(row, columns)
+                describe(row, columns)
                 row.run_id = run_id
                 move_to(row, VersionState.PENDING)
 
@@ -64,9 +64,7 @@ class Versions(Connected):
         with self._writing() as session:
             row = version_row(session, dataset_row(session, root, manifest.name), manifest.version, columns)
             self._refuse_other_build(row, manifest)
-            if row.digest != manifest.digest:  # reserved by another build, which did not win
-                row.run_id, row.published_at = None, None
-            fill(row, columns)
+            describe(row, columns)
             row.run_id = run_id or row.run_id
             row.published_at = row.published_at or published_at
             if not row.state.is_settled:
