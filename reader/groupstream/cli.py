@@ -18,7 +18,10 @@ from groupstream.commands.printing import visible
 from groupstream.errors import GroupstreamError
 
 PROGRAM = "groupstream"  # also where it runs as a module, so that completion is for the name that people type
-PLATFORM_COMMANDS = ("build", "card", "catalog", "plan", "preview")  # named to say what to install for them
+PLATFORM_COMMANDS = (  # named to say what to install for them
+    *("build", "card", "catalog", "plan", "preview"),
+    *("deprecate", "history", "lineage", "publish", "tag", "untag"),
+)
 
 
 def make_app() -> typer.Typer:
