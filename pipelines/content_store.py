@@ -69,7 +69,7 @@ class ContentStore:
         found = (self.stat(name) for name in self._files if name.startswith(prefix))
         return (one for one in found if one is not None)
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """Refused."""
         raise self._refusal()
 

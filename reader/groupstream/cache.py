@@ -145,9 +145,9 @@ class CachedStore:
         """See `Store.objects`. Those of the remote store."""
         return self._remote.objects(path)
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """See `Store.put_if_absent`. Writes to the remote store."""
-        return self._remote.put_if_absent(path, source)
+        return self._remote.put_if_absent(path, source, crc32c)
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`. Writes to the remote store."""

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from groupstream import ConflictError, CorruptError
-from groupstream.commit import checksums, claim_version, commit_version, describe_file, read_claim
+from groupstream import ConflictError, CorruptError, PublishError
+from groupstream.commit import (
+    checksums,
+    claim_version,
+    claimed_by,
+    commit_version,
+    describe_file,
+    read_claim,
+)
 from groupstream.manifest import Counts, Manifest
 from groupstream.refs import published_versions
 from groupstream.stores import LocalStore
@@ -60,7 +69,7 @@ def test_a_version_is_there_once_its_manifest_is(store: LocalStore, tmp_path: Pa
         assert published_versions(store, "made") == []
 
     commit_version(store, FOLDER, manifest, contents, on_file)
-    assert seen == ["b.txt", "a/c.txt"]
+    assert seen == ["b.txt", "a/c.txt"] or seen == ["a/c.txt", "b.txt"]
     assert published_versions(store, "made") == ["1.0.0"]
     assert {p: (tmp_path / FOLDER / p).read_bytes() for p in contents} == contents
     assert Manifest.from_json(store.read(f"{FOLDER}/manifest.json"), "") == manifest
@@ -87,11 +96,78 @@ def test_a_file_with_other_bytes_is_a_conflict(store: LocalStore, left: bytes) -
     assert published_versions(store, "made") == []
 
 
-def test_another_manifest_is_a_conflict(store: LocalStore) -> None:
+def test_another_manifest_is_a_conflict_that_names_the_run_which_won(store: LocalStore) -> None:
+    claim_version(store, FOLDER, "0" * 64, {"run": "quick-lynx", "created_at": "2026-11-28T20:00:00Z"})
     commit_version(store, FOLDER, version_of({}), {})
-    with pytest.raises(ConflictError, match=r"made@1.0.0 was published by another build meanwhile"):
+    words = r"made@1.0.0 was published meanwhile .*, by run quick-lynx since 2026-11-28T20:00:00Z; set publish.version"
+    with pytest.raises(ConflictError, match=words):
         commit_version(store, FOLDER, version_of({}, seed=1), {})
     assert Manifest.from_json(store.read(f"{FOLDER}/manifest.json"), "").seed == 0
+
+
+def test_the_bytes_of_a_manifest_may_be_given(store: LocalStore) -> None:
+    manifest, content = version_of({"x": b"1"}), version_of({"x": b"1"}).to_json() + b"\n"
+    commit_version(store, FOLDER, manifest, {"x": b"1"}, content=content)
+    assert store.read(f"{FOLDER}/manifest.json") == content
+    with pytest.raises(ConflictError, match="published meanwhile"):
+        commit_version(store, FOLDER, manifest, {"x": b"1"})
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ({"run": "a", "created_at": "b"}, "run a since b"),
+        ({"run": "a"}, "run a"),
+        ({"created_at": "b"}, "another build since b"),
+        ({"run": 7, "created_at": ["b"]}, "another build"),
+        ({"run": "a\n\x1b[31m" + "x" * 200}, "run a[31m" + "x" * 95),
+        ({}, "another build"),
+    ],
+)
+def test_who_claimed_a_version_is_told_in_one_line(store: LocalStore, claim: dict[str, Any], words: str) -> None:
+    assert claimed_by(store, FOLDER) == "another build"
+    claim_version(store, FOLDER, "a", claim)
+    assert claimed_by(store, FOLDER) == words
+
+
+def test_a_claim_that_cannot_be_read_is_of_another_build(store: LocalStore) -> None:
+    store.put_if_absent(f"{FOLDER}/claim.json", b"\xff")
+    assert claimed_by(store, FOLDER) == "another build"
+
+
+@pytest.mark.parametrize("source", ["file", "bytes"])
+def test_a_file_that_was_changed_since_it_was_described_is_refused(
+    store: LocalStore, tmp_path: Path, source: str
+) -> None:
+    manifest, changed = version_of({"x": b"content", "y": b"1"}), b"contenT"
+    (tmp_path / "source").write_bytes(changed)
+    given = tmp_path / "source" if source == "file" else changed
+    with pytest.raises(PublishError, match=rf"cannot write .*/{FOLDER}/x: the bytes have crc32c .*make it again$"):
+        commit_version(store, FOLDER, manifest, {"x": given, "y": b"1"})
+    assert not (tmp_path / FOLDER / "x").exists()
+    assert published_versions(store, "made") == []
+    assert list((tmp_path / ".staging").iterdir()) == []
+    commit_version(store, FOLDER, manifest, {"x": b"content", "y": b"1"})
+    assert published_versions(store, "made") == ["1.0.0"]
+
+
+def test_files_are_written_several_at_once_and_after_a_failure_no_other_is_begun(store: LocalStore) -> None:
+    contents = {f"{number}": bytes(number) for number in range(40)}
+    met, begun = threading.Barrier(8, timeout=20), []
+
+    class Meeting(LocalStore):
+        def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
+            begun.append(path)
+            if len(begun) <= 8:
+                met.wait()
+            else:
+                time.sleep(1)  # long enough for the first to have failed
+            raise PublishError(f"no room for {path}")
+
+    with pytest.raises(PublishError, match="no room for made"):
+        commit_version(Meeting(store.root), FOLDER, version_of(contents), contents, uploads=8)
+    assert 8 <= len(begun) < 40 - 8
+    assert begun[0] == f"{FOLDER}/39"  # the largest
 
 
 def test_a_file_and_its_bytes_are_described_alike(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def _of_system(error: Exception) -> str | None:
     return first.strerror if isinstance(first, OSError) and first.errno else None
 
 
+def other_bytes(found: str, crc32c: str) -> Failure:
+    """For content that is not what its writer said it would be."""
+    return Failure(
+        f"the bytes have crc32c {found}, {crc32c} was described",
+        "Try again; if it stays so, the file was changed since it was described: make it again",
+    )
+
+
 def missing(where: str) -> FileNotFoundError:
     """What reading an object that is not there raises."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import os
+import re
 from collections.abc import Iterator
-from http.client import FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, UNAUTHORIZED
+from http.client import BAD_REQUEST, FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, UNAUTHORIZED
 from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
 from typing import Any
 
 from groupstream.stores.address import parse_address
 from groupstream.stores.content_type import content_type
-from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
+from groupstream.stores.crc32c import as_base64, from_base64
+from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, other_bytes, unreachable
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, Tagged, is_visible
 
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
 
 _BLOCK_BYTES = 16 << 20  # of a file that is held in memory while it is uploaded
+_OTHER_SUM = re.compile(r"CRC32C \W?([\w+/]{6}==)\W? doesn't match calculated CRC32C \W?([\w+/]{6}==)")
 _TIMEOUT_SECONDS = (10, 60)  # to connect, and between two answers
 
 
@@ -104,15 +106,19 @@ class GcsStore:
         except _failures() as error:
             raise self._on_reading(path, error) from error
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """See `Store.put_if_absent`. A file is sent in blocks of 16 MiB, in one upload that ends whole or not at all.
 
-        An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
+        Google gets the CRC32C before the bytes, and makes no object of others. An upload whose answer was lost is sent
+        again, and then answers False although it was this one that wrote.
         """
-        options = {"content_type": content_type(path), "if_generation_match": 0, "checksum": "crc32c"}
+        options = {"content_type": content_type(path), "if_generation_match": 0}
         try:
             blob = self._blob(path)
             blob.chunk_size = _BLOCK_BYTES
+            if crc32c is not None:
+                blob.crc32c = as_base64(crc32c)
+            options["checksum"] = "crc32c" if crc32c is None else None  # not summed a second time
             if isinstance(source, bytes):
                 blob.upload_from_string(source, **options, **self._patience())
             else:
@@ -121,6 +127,9 @@ class GcsStore:
             if _code(error) == PRECONDITION_FAILED:
                 return False
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
+        if crc32c is not None and (found := from_base64(blob.crc32c)) != crc32c:  # a server that does not compare
+            blob.delete(if_generation_match=blob.generation, **self._patience())
+            raise other_bytes(found, crc32c).on_writing(f"{self.root}/{path}")
         return True
 
     def replace(self, path: str, content: bytes) -> None:
@@ -206,6 +215,8 @@ class GcsStore:
     def _explain(self, error: Exception) -> Failure:
         from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
+        if _code(error) == BAD_REQUEST and (sums := _OTHER_SUM.search(str(error))):
+            return other_bytes(from_base64(sums[2]), from_base64(sums[1]))
         if _code(error) == NOT_FOUND:
             return Failure(f"there is no bucket {self._address.host}", "List yours with: gcloud storage ls")
         if _code(error) in (UNAUTHORIZED, FORBIDDEN):
@@ -265,5 +276,5 @@ def _is_of_bucket(error: Exception) -> bool:
 
 
 def _described(path: str, blob: Any) -> StoredObject:
-    checksum = f"crc32c:{base64.b64decode(blob.crc32c).hex()}" if blob.crc32c else None
+    checksum = f"crc32c:{from_base64(blob.crc32c)}" if blob.crc32c else None
     return StoredObject(path, int(blob.size), checksum, blob.updated and blob.updated.replace(microsecond=0))

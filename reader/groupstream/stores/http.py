@@ -83,7 +83,7 @@ class HttpStore:
             "gs:// or s3://"
         )
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """Refused: a web server is only read."""
         raise self._not_written(path)
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from groupstream.disk import absolute, sync_folder
 from groupstream.errors import PublishError, StoreError, UsageError
 from groupstream.layout import STAGING
-from groupstream.stores.failures import missing
+from groupstream.stores.crc32c import crc32c_of
+from groupstream.stores.failures import missing, other_bytes
 from groupstream.stores.store import StoredObject, Tagged
 
-_SWAP_LOCK = "swap.lock"
+_SWAP_LOCK = ".swap.lock"
 
 
 class LocalStore:
@@ -80,10 +81,10 @@ class LocalStore:
         with self._explaining(path):
             yield from _files_below(str(self._root / path), f"{path}/".lstrip("/"))
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
-        """See `Store.put_if_absent`. A source file on the same disk is linked, not copied."""
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
+        """See `Store.put_if_absent`. A source file on the same disk is linked, not copied; with `crc32c` it is read."""
         with self._explaining_write(path):
-            return self._put(self._root / path, source)
+            return self._put(self._root / path, source, crc32c)
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`."""
@@ -145,12 +146,14 @@ class LocalStore:
                 "Make room or allow writing there, or choose another folder with publish.root"
             ) from error
 
-    def _put(self, target: Path, source: bytes | Path) -> bool:
+    def _put(self, target: Path, source: bytes | Path, crc32c: str | None) -> bool:
         if target.exists():
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
         whole = self._whole_file(source)
         try:
+            if crc32c is not None and (found := crc32c_of(whole)) != crc32c:
+                raise other_bytes(found, crc32c).on_writing(str(target))
             os.link(whole, target)
         except FileExistsError:
             return False
@@ -171,9 +174,8 @@ class LocalStore:
     @contextlib.contextmanager
     def _swapping(self) -> Iterator[None]:
         """Alone among all processes. The lock goes with the process."""
-        staging = self._root / STAGING
-        staging.mkdir(parents=True, exist_ok=True)
-        lock = os.open(staging / _SWAP_LOCK, os.O_CREAT | os.O_RDWR, 0o666)
+        self._root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._root / _SWAP_LOCK, os.O_CREAT | os.O_RDWR, 0o666)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

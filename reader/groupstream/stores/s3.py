@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import time
@@ -15,18 +14,26 @@ from groupstream.errors import PublishError
 from groupstream.stores.address import parse_address
 from groupstream.stores.body import byte_range, read_whole
 from groupstream.stores.content_type import content_type
-from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
+from groupstream.stores.crc32c import as_base64, crc32c_of, from_base64
+from groupstream.stores.failures import (
+    ATTEMPTS,
+    NUM_CONNECTIONS,
+    Failure,
+    missing,
+    missing_extra,
+    other_bytes,
+    unreachable,
+)
 from groupstream.stores.per_process import PerProcess
+from groupstream.stores.s3_parts import PART_BYTES, PartsUpload
 from groupstream.stores.store import StoredObject, Tagged, is_visible
 
-PART_BYTES = 16 << 20  # of a larger file: it is sent in parts, four at once
-_MAX_PARTS = 10_000  # that S3 takes
-_COPY_PART_BYTES = 1 << 30  # of an object that is copied; S3 takes 5 GiB at most
-_THREADS = 4
+_THREADS = 8  # that send parts, for all uploads of a store together; each holds 16 MiB
 
 _NO_OBJECT = {"NoSuchKey", "404"}
 _EXISTS = {"PreconditionFailed", "412"}
 _BUSY = {"ConditionalRequestConflict", "409"}
+_OTHER_BYTES = {"BadDigest", "XAmzContentChecksumMismatch"}
 _DENIED = {"AccessDenied", "403", "401", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
 
 
@@ -48,6 +55,7 @@ class S3Store:
         self._address = parse_address(root)
         self._attempts = attempts
         self._client = PerProcess(functools.partial(_client, str(self._address), attempts), _close)
+        self._part_threads = PerProcess(functools.partial(ThreadPoolExecutor, _THREADS, "groupstream-part"), _end)
 
     @property
     def root(self) -> str:
@@ -84,6 +92,15 @@ class S3Store:
             raise self._on_reading(path, error) from error
         return _described(path, found["ContentLength"], found)
 
+    def crc32c(self, path: str) -> str | None:
+        """See `known_crc32c.KnowsCrc32c`. One request; what others wrote may have another checksum."""
+        try:
+            found = self._client().head_object(**self._place(path), ChecksumMode="ENABLED")
+        except _failures() as error:
+            raise self._on_reading(path, error) from error
+        is_of_all = found.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+        return from_base64(found["ChecksumCRC32C"]) if is_of_all and "ChecksumCRC32C" in found else None
+
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`. One request for each 1,000 objects and folders that lie directly there."""
         prefix = self._address.key(path)
@@ -113,12 +130,13 @@ class S3Store:
         except _failures() as error:
             raise self._on_reading(path, error) from error
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
-        """See `Store.put_if_absent`. A file of more than 16 MiB is sent in parts, four at once, if none is there yet.
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
+        """See `Store.put_if_absent`. A file of more than 16 MiB is sent in parts, if none is there yet.
 
-        An upload whose answer was lost is sent again, and then answers False although it was this one that wrote.
+        The CRC32C is compared here, and given to S3, which makes no object of bytes that changed on the way. An upload
+        whose answer was lost is sent again, and then answers False although it was this one that wrote.
         """
-        return self._write(path, lambda: self._put(path, source))
+        return self._write(path, lambda: self._put(path, source, crc32c))
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`. Browsers ask each time whether they have the newest."""
@@ -199,57 +217,30 @@ class S3Store:
                 time.sleep(0.1 * 2**attempt)
         raise AssertionError  # the loop has no end of its own
 
-    def _put(self, path: str, source: bytes | Path) -> bool:
-        place = self._place(path)
+    def _put(self, path: str, source: bytes | Path, crc32c: str | None) -> bool:
         if isinstance(source, Path) and (size := source.stat().st_size) > PART_BYTES:
             if self.size_bytes(path) is not None:  # before so much is sent in vain
                 return False
-            self._put_parts(place, source, size)
-        else:
-            content = source if isinstance(source, bytes) else source.read_bytes()
-            self._client().put_object(**place, Body=content, ContentType=content_type(path), IfNoneMatch="*")
+            self._in_parts(path).put(source, size, crc32c)
+            return True
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        found = crc32c_of(content)
+        if crc32c not in (None, found):
+            raise other_bytes(found, str(crc32c)).on_writing(f"{self.root}/{path}")
+        checked = {"ChecksumAlgorithm": "CRC32C", "ChecksumCRC32C": as_base64(found)}
+        self._client().put_object(
+            **self._place(path), **checked, Body=content, ContentType=content_type(path), IfNoneMatch="*"
+        )
         return True
-
-    def _put_parts(self, place: dict[str, str], source: Path, size: int) -> None:
-        client = self._client()
-        part_bytes = max(PART_BYTES, -(-size // _MAX_PARTS))
-
-        def send(offset: int, part: dict[str, Any]) -> str:
-            return str(client.upload_part(**part, Body=_block(source, offset, part_bytes))["ETag"])
-
-        self._in_parts(place, range(0, size, part_bytes), send)
 
     def _copy(self, source: StoredObject, path: str) -> bool:
         if self.stat(path) is not None:
             return False
-        client, size = self._client(), source.size_bytes
-        part_bytes = max(_COPY_PART_BYTES, -(-size // _MAX_PARTS))
-
-        def send(offset: int, part: dict[str, Any]) -> str:
-            wanted = byte_range(offset, min(part_bytes, size - offset))
-            sent = client.upload_part_copy(**part, CopySource=self._place(source.path), CopySourceRange=wanted)
-            return str(sent["CopyPartResult"]["ETag"])
-
-        self._in_parts(self._place(path), range(0, size, part_bytes), send)
+        self._in_parts(path).copy(self._place(source.path), source.size_bytes)
         return True
 
-    def _in_parts(self, place: dict[str, str], offsets: range, send: Callable[[int, dict[str, Any]], str]) -> None:
-        """An upload in parts, four at once. `send` sends the one that begins at an offset, and gives its ETag."""
-        client = self._client()
-        upload = {**place, "UploadId": client.create_multipart_upload(**place)["UploadId"]}
-
-        def part(number: int) -> dict[str, Any]:
-            etag = send(offsets[number - 1], {**upload, "PartNumber": number})
-            return {"PartNumber": number, "ETag": etag}
-
-        try:
-            with ThreadPoolExecutor(_THREADS) as pool:
-                parts = list(pool.map(part, range(1, len(offsets) + 1)))
-            client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
-        except BaseException:
-            with contextlib.suppress(*_failures()):
-                client.abort_multipart_upload(**upload)
-            raise
+    def _in_parts(self, path: str) -> PartsUpload:
+        return PartsUpload(self._client(), self._place(path), self._part_threads(), ContentType=content_type(path))
 
     def _place(self, path: str) -> dict[str, str]:
         return {"Bucket": self._address.host, "Key": self._address.key(path)}
@@ -263,6 +254,8 @@ class S3Store:
 
         if _code(error) == "NoSuchBucket":
             return Failure(f"there is no bucket {self._address.host}", "List yours with: aws s3 ls")
+        if _code(error) in _OTHER_BYTES:
+            return Failure("its bytes changed on the way", "Try again")
         if _code(error) in _DENIED:
             return Failure(
                 f"permission denied ({_code(error)})",
@@ -279,12 +272,6 @@ def _described(path: str, size: int, answer: dict[str, Any]) -> StoredObject:
     etag = answer.get("ETag", "").strip('"')
     modified = answer.get("LastModified")
     return StoredObject(path, int(size), f"etag:{etag}" if etag else None, modified and modified.replace(microsecond=0))
-
-
-def _block(source: Path, offset: int, length: int) -> bytes:
-    with open(source, "rb") as file:
-        file.seek(offset)
-        return file.read(length)
 
 
 def _client(root: str, attempts: int) -> Any:
@@ -308,6 +295,10 @@ def _client(root: str, attempts: int) -> Any:
 
 def _close(client: Any) -> None:
     client.close()
+
+
+def _end(threads: ThreadPoolExecutor) -> None:
+    threads.shutdown(wait=False)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -94,14 +94,18 @@ class Store(Protocol):
         """
         ...
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """Creates an object whole, or not at all.
+
+        Args:
+            crc32c: of the content, in eight hexadecimal digits, where it is known. If what would be written has
+                another one, since the file was changed or the way changed it, nothing is written.
 
         Returns:
             False where an object of that path exists already; it is left as it is.
 
         Raises:
-            PublishError: the store refuses the write.
+            PublishError: the store refuses the write, or the content has another CRC32C.
         """
         ...
 

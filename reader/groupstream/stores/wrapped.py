@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from groupstream.stores.known_crc32c import crc32c_in
 from groupstream.stores.store import Store, StoredObject, Tagged
 
 
@@ -40,6 +41,10 @@ class WrappedStore:
         """See `Store.stat`."""
         return self._store.stat(path)
 
+    def crc32c(self, path: str) -> str | None:
+        """See `known_crc32c.KnowsCrc32c`."""
+        return crc32c_in(self._store, path)
+
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`."""
         return self._store.folders(path)
@@ -48,9 +53,9 @@ class WrappedStore:
         """See `Store.objects`."""
         return self._store.objects(path)
 
-    def put_if_absent(self, path: str, source: bytes | Path) -> bool:
+    def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """See `Store.put_if_absent`."""
-        return self._store.put_if_absent(path, source)
+        return self._store.put_if_absent(path, source, crc32c)
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`."""

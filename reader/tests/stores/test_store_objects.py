@@ -163,7 +163,7 @@ def test_an_object_that_appears_during_a_copy_stays(place) -> None:
 
 @only("s3")
 def test_a_copy_of_many_parts_is_whole(place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("groupstream.stores.s3._COPY_PART_BYTES", 5 << 20)
+    monkeypatch.setattr("groupstream.stores.s3_parts.COPY_PART_BYTES", 5 << 20)
     content = os.urandom((11 << 20) + 3)
     place.write("x", content)
     place.server.requests.clear()
