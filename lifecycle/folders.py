@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from groupstream import CorruptError, layout
 from groupstream.commit import read_claim
-from groupstream.layout import is_version, version_key
+from groupstream.layout import is_alias, is_version, version_key
 from groupstream.stores import Store, StoredObject
 
 REMOVALS_AT_ONCE = 16  # what a removal costs is waiting for the answer
@@ -92,11 +92,16 @@ def remove_files(store: Store, files: Iterable[StoredObject]) -> int:
 
 @dataclass(frozen=True)
 class Claim:
-    """Which build writes a version, or wrote it, as far as that is known."""
+    """Which build writes a version, or wrote it, as far as that is known.
+
+    Attributes:
+        aliases: that the version shall have, if they can be aliases.
+    """
 
     digest: str = ""
     run: str | None = None
     created_at: datetime | None = None
+    aliases: tuple[str, ...] = ()
 
 
 def claim_of(store: Store, folder: str) -> Claim:
@@ -105,11 +110,13 @@ def claim_of(store: Store, folder: str) -> Claim:
         fields = read_claim(store, folder)
     except CorruptError:
         return Claim()
-    digest, run = fields.get("digest"), fields.get("run")
+    digest, run, aliases = (fields.get(key) for key in ("digest", "run", "aliases"))
+    named = aliases if isinstance(aliases, list) else []
     return Claim(
         digest=digest if isinstance(digest, str) else "",
         run=run if isinstance(run, str) else None,
         created_at=moment_of(fields.get("created_at")),
+        aliases=tuple(alias for alias in named if isinstance(alias, str) and is_alias(alias)),
     )
 
 

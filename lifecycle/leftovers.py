@@ -76,7 +76,7 @@ def abandoned_items(
         since = max(filter(None, (claim.created_at, _newest(folder.payload))), default=None)
         if since is None or now - since < timedelta(hours=policy.keep_abandoned_hours):
             continue
-        if registry is None or not _is_running(registry, store.root, folder.name, claim.digest, now):
+        if registry is None or not is_running(registry, store.root, folder.name, claim.digest, now):
             why = f"not published, and untouched since {since:%Y-%m-%d}"
             yield Item("unfinished build", folder.ref, why, tuple(folder.payload))
 
@@ -109,7 +109,7 @@ def pull_items(pulls: Sequence[Pull], policy: RetentionPolicy, now: datetime) ->
             yield Item("pull records", f"{layout.PULLS}/{name}", f"older than {days} days", files)
 
 
-def _is_running(registry: Registry, root: str, name: str, digest: str, now: datetime) -> bool:
+def is_running(registry: Registry, root: str, name: str, digest: str, now: datetime) -> bool:
     """Whether a run writes this version, or goes on writing it."""
     runs = registry.runs(name, limit=_MAX_RUNS, root=root)
     return any(r.state == "running" and r.digest == digest and now - r.started_at < MAX_RUN for r in runs)
