@@ -46,7 +46,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         for file in range(3):
             lines = [orjson.dumps({"key": f"k{row % 17}", "text": f"secret {row} " * row}) for row in range(100)]
-            server.buckets.put("bucket", f"source/{file}.jsonl", b"\n".join(lines) + b"\n", None)
+            server.buckets.put("bucket", f"source/{file}.jsonl", b"\n".join(lines) + b"\n")
         yield server
 
 
@@ -230,11 +230,11 @@ def test_what_a_worker_raised_arrives_and_the_next_build_is_whole(bucket, datafl
     good = bucket.buckets.get("bucket", "source/1.jsonl").content
     plan = plan_for(runner_at(dataflow))
     lines = good.splitlines()
-    bucket.buckets.put("bucket", "source/1.jsonl", b"\n".join([*lines[:50], b'{"key": oops}', *lines[51:]]), None)
+    bucket.buckets.put("bucket", "source/1.jsonl", b"\n".join([*lines[:50], b'{"key": oops}', *lines[51:]]))
     with pytest.raises(SourceError, match=r"source/1.jsonl, line 51: .*\(Dataflow job 2026.*https://console"):
         build(plan_for(runner_at(dataflow)))
     assert stored(bucket, "datasets") == []
-    bucket.buckets.put("bucket", "source/1.jsonl", good, None)
+    bucket.buckets.put("bucket", "source/1.jsonl", good)
     assert build(plan) == build(plan_for({}), tmp_path)
 
 

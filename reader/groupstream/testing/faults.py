@@ -1,49 +1,135 @@
-"""What goes wrong on a network, on request."""
+"""What goes wrong on a network, on request or at random.
+
+- `refuse`: an error instead of an answer: 429, 500, 503. Nothing is done.
+- `reset`: the connection is reset (RST) before the request is read. Nothing is done.
+- `lose`: the request is carried out, and the connection ends before the answer.
+- `cut`: the connection ends in the middle of the body of the answer.
+- `slow`: the body of the answer dribbles.
+- `cut_upload`: the connection is reset in the middle of the body of the request.
+- `keep_part`: the server keeps half of a block that is uploaded, and says so.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import threading
-from collections import deque
-from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
+
+REFUSALS = ("429", "500", "503")
+KINDS = (*REFUSALS, "reset", "lose", "cut", "slow", "cut_upload", "keep_part")
+
+_UPLOADS = frozenset({"POST", "PUT"})
+_METHODS = {"cut": frozenset({"GET"}), "cut_upload": _UPLOADS, "keep_part": frozenset({"PUT"})}
+_RANDOM_SLOWNESS_SECONDS = 0.02
 
 
 class Fault(NamedTuple):
-    """One thing that goes wrong with one request."""
+    """One thing that goes wrong with one request.
 
-    kind: str  # refuse, cut or lose
-    method: str | None  # of the request that it waits for; None: any
+    Attributes:
+        method: of the request that it waits for; None: any.
+        path: a pattern that is searched for in the path of the request, with its query; None: any.
+        seconds: that the body of a slow answer takes.
+    """
+
+    kind: str
+    method: str | None = None
+    path: str | None = None
     status: int = 0
     body: bytes = b""
+    headers: Mapping[str, str] = MappingProxyType({})
+    seconds: float = 0.0
+
+    def waits_for(self, method: str, path: str) -> bool:
+        """Whether it hits such a request."""
+        return self.method in (None, method) and (self.path is None or re.search(self.path, path) is not None)
 
 
 class Faults:
-    """Faults that wait for requests. Each hits one request, the first one after it of its method."""
+    """Faults that wait for requests. Each hits one request, the first one after it of its method and path.
+
+    Attributes:
+        hits: how many of each kind there were.
+    """
 
     def __init__(self) -> None:
+        self.hits: Counter[str] = Counter()
         self._waiting: deque[Fault] = deque()
+        self._dice: _Dice | None = None
         self._lock = threading.Lock()
 
-    def refuse(self, times: int = 1, status: int = 503, method: str | None = None, body: bytes = b"") -> None:
-        """The next requests are answered with an error, and nothing is done."""
-        self._waiting.extend([Fault("refuse", method, status, body)] * times)
+    def refuse(
+        self,
+        times: int = 1,
+        status: int = 503,
+        method: str | None = None,
+        body: bytes = b"",
+        path: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        """The next requests are answered with an error, and nothing is done.
 
-    def cut(self, times: int = 1, method: str | None = "GET") -> None:
-        """The connection closes in the middle of the body of the next answers."""
-        self._waiting.extend([Fault("cut", method)] * times)
+        Args:
+            retry_after: the seconds in the header Retry-After.
+        """
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        self._waiting.extend([Fault("refuse", method, path, status, body, headers)] * times)
 
-    def lose(self, times: int = 1, method: str | None = None) -> None:
-        """The next requests are carried out, and the connection closes before the answer."""
-        self._waiting.extend([Fault("lose", method)] * times)
+    def reset(self, times: int = 1, method: str | None = None, path: str | None = None) -> None:
+        """The connections of the next requests are reset, and nothing is done."""
+        self._waiting.extend([Fault("reset", method, path)] * times)
 
-    def take(self, method: str) -> Fault | None:
+    def lose(self, times: int = 1, method: str | None = None, path: str | None = None) -> None:
+        """The next requests are carried out, and the connection ends before the answer."""
+        self._waiting.extend([Fault("lose", method, path)] * times)
+
+    def cut(self, times: int = 1, method: str | None = "GET", path: str | None = None) -> None:
+        """The connection ends in the middle of the body of the next answers."""
+        self._waiting.extend([Fault("cut", method, path)] * times)
+
+    def slow(self, times: int = 1, seconds: float = 1.0, method: str | None = None, path: str | None = None) -> None:
+        """The bodies of the next answers take so long, a little at a time."""
+        self._waiting.extend([Fault("slow", method, path, seconds=seconds)] * times)
+
+    def cut_upload(self, times: int = 1, method: str | None = None, path: str | None = None) -> None:
+        """The connection is reset in the middle of the body of the next requests. What came is not carried out."""
+        self._waiting.extend([Fault("cut_upload", method, path)] * times)
+
+    def keep_part(self, times: int = 1, method: str | None = "PUT", path: str | None = None) -> None:
+        """Of the next blocks that are uploaded half is kept, and the answer says so, as Google's may."""
+        self._waiting.extend([Fault("keep_part", method, path)] * times)
+
+    def random(self, seed: int, rate: float, kinds: Iterable[str] = KINDS, path: str | None = None) -> None:
+        """From now on each request meets a fault with the probability `rate`, until `calm`.
+
+        What a request meets is a function of the seed, its method, its path, and of how many like it came before: the
+        order in which threads come plays no part.
+
+        Args:
+            kinds: those that are drawn from, of `KINDS`.
+            path: a pattern; only requests whose path has it.
+        """
+        self._dice = _Dice(seed, rate, tuple(kinds), path)
+
+    def calm(self) -> None:
+        """Nothing goes wrong any more."""
+        self._dice = None
+        self._waiting.clear()
+
+    def take(self, method: str, path: str = "") -> Fault | None:
         """The fault of this request, which is then spent."""
         with self._lock:
-            fault = next((f for f in self._waiting if f.method in (None, method)), None)
+            fault = next((each for each in self._waiting if each.waits_for(method, path)), None)
             if fault:
                 self._waiting.remove(fault)
+            elif self._dice:
+                fault = self._dice.throw(method, path)
+            if fault:
+                self.hits[str(fault.status) if fault.kind == "refuse" else fault.kind] += 1
             return fault
 
     def __len__(self) -> int:
@@ -51,127 +137,23 @@ class Faults:
         return len(self._waiting)
 
 
-class Request(NamedTuple):
-    """A request that a server got."""
+class _Dice:
+    """Faults at random."""
 
-    method: str
-    path: str  # with the query
-    range: str | None  # the header Range
+    def __init__(self, seed: int, rate: float, kinds: tuple[str, ...], path: str | None) -> None:
+        self._seed, self._rate, self._kinds, self._path = seed, rate, kinds, path
+        self._seen: Counter[tuple[str, str]] = Counter()
 
-
-class Reply(NamedTuple):
-    """An answer. The body of a HEAD is not sent, its length is."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = MappingProxyType({})
-
-
-class FaultyServer:
-    """A server on a free port of this machine, in threads of its own, until `close` or the end of the `with`.
-
-    What it answers is `reply`; it is called in many threads.
-
-    Example:
-        >>> class Hello(FaultyServer):
-        ...     def reply(self, method, path, headers, body):
-        ...         return Reply(200, b"hello")
-        >>> with Hello() as server:
-        ...     server.faults.refuse(times=2)
-        ...     len(server.faults)
-        2
-    """
-
-    def __init__(self) -> None:
-        self.faults = Faults()
-        self.requests: list[Request] = []
-        handler = type("Handler", (_Handler,), {"owner": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        """`http://127.0.0.1:PORT`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        """The answer to a request. Header names are in lower case."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Ends the server. What it held is gone."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are part of the game."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    owner: ClassVar[FaultyServer]
-
-    def _handle(self) -> None:
-        body = self._body()
-        self.owner.requests.append(Request(self.command, self.path, self.headers.get("Range")))
-        fault = self.owner.faults.take(self.command)
-        if fault and fault.kind == "refuse":
-            self._send(Reply(fault.status, fault.body), cut=False)
-            return
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.owner.reply(self.command, self.path, headers, body)
-        if fault and fault.kind == "lose":
-            self.close_connection = True
-            return
-        self._send(reply, cut=fault is not None)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        blocks = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            blocks.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return b"".join(blocks)
-
-    def _send(self, reply: Reply, cut: bool) -> None:
-        self.send_response(reply.status)
-        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(reply.body[: len(reply.body) // 2] if cut else reply.body)
-        self.close_connection = self.close_connection or cut
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Silent."""
-
-
-def cut_out(content: bytes, wanted: str | None, headers: Mapping[str, str]) -> Reply:
-    """The answer to a GET with the header Range, or without one: the whole of it, a part, or 416."""
-    if not wanted:
-        return Reply(200, content, headers)
-    first, _, last = wanted.removeprefix("bytes=").partition("-")
-    start = int(first) if first else max(0, len(content) - int(last))
-    end = min(int(last) + 1, len(content)) if first and last else len(content)
-    if start >= len(content) or end <= start:
-        return Reply(416, b"", {"Content-Range": f"bytes */{len(content)}"})
-    return Reply(206, content[start:end], {**headers, "Content-Range": f"bytes {start}-{end - 1}/{len(content)}"})
+    def throw(self, method: str, path: str) -> Fault | None:
+        if self._path is not None and not re.search(self._path, path):
+            return None
+        self._seen[method, path] += 1
+        name = f"{self._seed} {method} {path} {self._seen[method, path]}"
+        digest = hashlib.sha256(name.encode()).digest()
+        kinds = [kind for kind in self._kinds if method in _METHODS.get(kind, {method})]
+        if not kinds or int.from_bytes(digest[:8], "big") / 2**64 >= self._rate:
+            return None
+        kind = kinds[int.from_bytes(digest[8:12], "big") % len(kinds)]
+        if kind in REFUSALS:
+            return Fault("refuse", status=int(kind), headers={"Retry-After": "0"} if kind == "429" else {})
+        return Fault(kind, seconds=_RANDOM_SLOWNESS_SECONDS)

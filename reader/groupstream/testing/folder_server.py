@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from groupstream.testing.faults import FaultyServer, Reply, cut_out
+from groupstream.testing.byte_ranges import cut_out
+from groupstream.testing.faulty_server import FaultyServer, Reply
 
 
 class FolderServer(FaultyServer):
-    """Serves the files under `folder`, read whole for each request.
+    """Serves the files under `folder`.
 
     Args:
         folder: a fresh look is taken at each request, so files may come and go.
@@ -41,4 +42,13 @@ class FolderServer(FaultyServer):
             return Reply(405, b"this server is only read")
         if not file.is_relative_to(self._folder) or not file.is_file():
             return Reply(404, b"no such file")
-        return cut_out(file.read_bytes(), headers.get("range") if self.ranges else None, {})
+        size = file.stat().st_size
+        if method == "HEAD":
+            return Reply(200, b"", {"Content-Length": str(size)})
+        with open(file, "rb") as opened:
+
+            def read(start: int, end: int) -> bytes:
+                opened.seek(start)
+                return opened.read(end - start)
+
+            return cut_out(size, read, headers.get("range") if self.ranges else None, {})

@@ -7,12 +7,13 @@ import functools
 import hashlib
 import itertools
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import google_crc32c
 
-from groupstream.testing.faults import Reply
+from groupstream.testing.faulty_server import Reply
 
 
 class Refused(Exception):  # noqa: N818
@@ -21,6 +22,43 @@ class Refused(Exception):  # noqa: N818
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.reply = Reply(status, message.encode(), {"Content-Type": "text/plain"})
+
+
+METAGENERATION = 1  # of every object: nothing here changes what an object is described by
+
+
+class Conditions(NamedTuple):
+    """The preconditions of a request.
+
+    Source: https://docs.cloud.google.com/storage/docs/request-preconditions. 412 where a match is asked for and there
+    is none, 304 where none is asked for and there is one. An object that is not there has the generation 0.
+    """
+
+    generation_match: int | None = None
+    generation_not_match: int | None = None
+    metageneration_match: int | None = None
+    metageneration_not_match: int | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str], prefix: str = "if") -> Conditions:
+        """Those among the parameters of a request; with `ifSource`, those of what is copied."""
+        names = ("GenerationMatch", "GenerationNotMatch", "MetagenerationMatch", "MetagenerationNotMatch")
+        return cls(*(int(query[prefix + name]) if prefix + name in query else None for name in names))
+
+    def check(self, generation: int) -> None:
+        """Whether a request may go on.
+
+        Raises:
+            Refused: it may not.
+        """
+        metageneration = METAGENERATION if generation else 0
+        if self.generation_match not in (None, generation) or self.metageneration_match not in (None, metageneration):
+            raise Refused(412, "At least one of the pre-conditions you specified did not hold.")
+        if self.generation_not_match == generation or self.metageneration_not_match == metageneration:
+            raise Refused(304, "")
+
+
+ALWAYS = Conditions()
 
 
 @dataclass(frozen=True)
@@ -45,6 +83,10 @@ class StoredObject:
         """Base64 of the MD5."""
         return base64.b64encode(hashlib.md5(self.content, usedforsecurity=False).digest()).decode()
 
+    def described(self) -> dict[str, Any]:
+        """What a copy of it takes over besides the content."""
+        return {"content_type": self.content_type, "cache_control": self.cache_control, "metadata": self.metadata}
+
     def resource(self) -> dict[str, Any]:
         """What the JSON API says of it."""
         return {
@@ -53,7 +95,7 @@ class StoredObject:
             "bucket": self.bucket,
             "name": self.name,
             "generation": str(self.generation),
-            "metageneration": "1",
+            "metageneration": str(METAGENERATION),
             "size": str(len(self.content)),
             "contentType": self.content_type,
             "cacheControl": self.cache_control,
@@ -98,42 +140,43 @@ class Buckets:
             raise Refused(404, "The specified bucket does not exist.")
         return self._objects[bucket]
 
-    def get(self, bucket: str, name: str, generation: int | None = None) -> StoredObject:
+    def get(
+        self, bucket: str, name: str, generation: int | None = None, conditions: Conditions = ALWAYS
+    ) -> StoredObject:
         """An object.
 
         Raises:
-            Refused: no such object, or it has another generation.
+            Refused: no such object, it has another generation, or the conditions do not hold.
         """
         found = self.of(bucket).get(name)
         if found is None or generation not in (None, found.generation):
             raise Refused(404, f"No such object: {bucket}/{name}")
+        conditions.check(found.generation)
         return found
 
-    def check(self, bucket: str, name: str, if_generation_match: int | None) -> None:
+    def check(self, bucket: str, name: str, conditions: Conditions) -> None:
         """Whether a write may go on.
 
         Raises:
-            Refused: the object has another generation; 0 means that there is none.
+            Refused: the conditions do not hold.
         """
         found = self.of(bucket).get(name)
-        if if_generation_match not in (None, found.generation if found else 0):
-            raise Refused(412, "At least one of the pre-conditions you specified did not hold.")
+        conditions.check(found.generation if found else 0)
 
     def put(
-        self, bucket: str, name: str, content: bytes, if_generation_match: int | None = None, **described: Any
+        self, bucket: str, name: str, content: bytes, conditions: Conditions = ALWAYS, **described: Any
     ) -> StoredObject:
         """Writes an object, whole and at once."""
         with self._lock:
-            self.check(bucket, name, if_generation_match)
+            self.check(bucket, name, conditions)
             stored = StoredObject(bucket, name, content, next(self._generations), **described)
             self.of(bucket)[name] = stored
         return stored
 
-    def remove(self, bucket: str, name: str, if_generation_match: int | None = None) -> None:
+    def remove(self, bucket: str, name: str, generation: int | None = None, conditions: Conditions = ALWAYS) -> None:
         """Removes an object."""
         with self._lock:
-            self.get(bucket, name)
-            self.check(bucket, name, if_generation_match)
+            self.get(bucket, name, generation, conditions)
             del self.of(bucket)[name]
 
     def list(self, bucket: str, prefix: str, delimiter: str, token: str, page_size: int) -> Page:

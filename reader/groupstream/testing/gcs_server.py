@@ -1,8 +1,9 @@
 """A fake of Google Cloud Storage over real HTTP, for tests.
 
 It knows what writing versions rests on and other emulators leave out: generations and preconditions
-(`ifGenerationMatch`), CRC32C, resumable uploads, and faults on request. Objects are in memory. Everybody may do
-everything, unless a bucket is denied.
+(`ifGenerationMatch` and its like), checksums that are compared before anything is written, resumable uploads of which
+a part may be kept, and faults on request or at random. Objects are in memory. Everybody may do everything, unless a
+bucket is denied.
 
 Known of the JSON API: reading an object (with Range) or its description, listing with prefix, delimiter and pages,
 simple, multipart and resumable uploads, rewriting, copying, deleting, describing a bucket. All else is 501.
@@ -23,8 +24,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from groupstream.testing.faults import FaultyServer, Reply, cut_out
-from groupstream.testing.gcs_objects import Buckets, Refused, StoredObject
+from groupstream.testing.byte_ranges import cut_out
+from groupstream.testing.faulty_server import FaultyServer, Reply
+from groupstream.testing.gcs_objects import Buckets, Conditions, Refused, StoredObject
+
+BLOCK_BYTES = 256 << 10  # Google keeps multiples of it of an upload that goes on
+_CANCELLED = 499
 
 _ROUTES = [
     (re.compile(pattern), name)
@@ -40,13 +45,25 @@ _ROUTES = [
 
 @dataclass
 class Upload:
-    """A resumable upload that has begun."""
+    """A resumable upload that has begun.
+
+    Attributes:
+        described: what the object is to be, by the client.
+    """
 
     bucket: str
     name: str
-    options: dict[str, Any]
+    conditions: Conditions
+    described: dict[str, Any]
     content: bytearray = field(default_factory=bytearray)
     done: StoredObject | None = None
+
+    def keep(self, first: int, block: bytes, unit: int) -> None:
+        """Takes a block that begins at a byte, in multiples of a unit. What is here already is passed over."""
+        have = len(self.content)
+        if first <= have:
+            fresh = block[have - first :]
+            self.content += fresh[: len(fresh) // unit * unit]
 
 
 @dataclass(frozen=True)
@@ -70,13 +87,15 @@ class GcsServer(FaultyServer):
     Args:
         buckets: that there are from the start.
         page_size: entries in a page of a list, at most.
+        block_bytes: of a resumable upload whose end has not come, multiples of it are kept.
     """
 
-    def __init__(self, *buckets: str, page_size: int = 1000) -> None:
+    def __init__(self, *buckets: str, page_size: int = 1000, block_bytes: int = BLOCK_BYTES) -> None:
         self.buckets = Buckets()
         self.denied: set[str] = set()  # buckets whose requests are answered with 403
         self.rewrite_bytes = 1 << 30  # of a copy that one request makes, at most
         self._page_size = page_size
+        self._block_bytes = block_bytes
         self._uploads: dict[str, Upload] = {}
         self._upload_ids = itertools.count()
         for bucket in buckets:
@@ -85,11 +104,10 @@ class GcsServer(FaultyServer):
 
     def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
         """The answer to a request."""
-        parts = urlsplit(path)
-        call = Call(method, self.url, dict(parse_qsl(parts.query, keep_blank_values=True)), headers, body)
+        call = _call(method, self.url, path, headers, body)
         try:
             for pattern, name in _ROUTES:
-                if match := pattern.fullmatch(parts.path):
+                if match := pattern.fullmatch(urlsplit(path).path):
                     places = [unquote(place) for place in match.groups()]
                     if places[0] in self.denied:
                         raise Refused(403, f"The caller does not have access to {places[0]}.")
@@ -98,15 +116,25 @@ class GcsServer(FaultyServer):
         except Refused as refused:
             return refused.reply
 
+    def take_part(self, method: str, path: str, headers: dict[str, str], part: bytes) -> Reply | None:
+        """Keeps what arrived of a block of a resumable upload."""
+        call = _call(method, self.url, path, headers, part)
+        upload = self._uploads.get(call.query.get("upload_id", ""))
+        first, _ = _content_range(call)
+        if method != "PUT" or upload is None or upload.done or first is None:
+            return None
+        upload.keep(first, part, self._block_bytes)
+        return _incomplete(upload)
+
     def _bucket(self, call: Call, bucket: str) -> Reply:
         self.buckets.of(bucket)
         return _json({"kind": "storage#bucket", "id": bucket, "name": bucket, "location": "EU", "projectNumber": "1"})
 
     def _object(self, call: Call, bucket: str, name: str) -> Reply:
         if call.method == "DELETE":
-            self.buckets.remove(bucket, name, call.number("ifGenerationMatch"))
+            self.buckets.remove(bucket, name, call.number("generation"), Conditions.of(call.query))
             return Reply(204)
-        stored = self.buckets.get(bucket, name, call.number("generation"))
+        stored = self.buckets.get(bucket, name, call.number("generation"), Conditions.of(call.query))
         if call.query.get("alt") != "media":
             return _json(stored.resource())
         headers = {
@@ -114,7 +142,8 @@ class GcsServer(FaultyServer):
             "X-Goog-Generation": str(stored.generation),
             "X-Goog-Hash": f"crc32c={stored.crc32c},md5={stored.md5}",
         }
-        return cut_out(stored.content, call.headers.get("range"), headers)
+        content = stored.content
+        return cut_out(len(content), lambda start, end: content[start:end], call.headers.get("range"), headers)
 
     def _list(self, call: Call, bucket: str) -> Reply:
         query = call.query
@@ -131,7 +160,9 @@ class GcsServer(FaultyServer):
         return _json({key: value for key, value in listed.items() if value})
 
     def _copy(self, call: Call, bucket: str, name: str, to_bucket: str, to_name: str) -> Reply:
-        content = self.buckets.get(bucket, name, call.number("sourceGeneration")).content
+        source = self.buckets.get(bucket, name, call.number("sourceGeneration"), Conditions.of(call.query, "ifSource"))
+        content, conditions = source.content, Conditions.of(call.query)
+        self.buckets.check(to_bucket, to_name, conditions)
         done_bytes = min(int(call.query.get("rewriteToken", "0")) + self.rewrite_bytes, len(content))
         answer = {
             "kind": "storage#rewriteResponse",
@@ -141,7 +172,7 @@ class GcsServer(FaultyServer):
         }
         if not answer["done"]:
             return _json(answer | {"rewriteToken": str(done_bytes)})
-        stored = self.buckets.put(to_bucket, to_name, content, call.number("ifGenerationMatch")).resource()
+        stored = self.buckets.put(to_bucket, to_name, content, conditions, **source.described()).resource()
         return _json({**stored, **answer, "resource": stored})
 
     def _upload(self, call: Call, bucket: str) -> Reply:
@@ -150,14 +181,14 @@ class GcsServer(FaultyServer):
         kind = call.query.get("uploadType", "media")
         described, content = _parts(call) if kind == "multipart" else (_described(call, kind), call.body)
         name = call.query.get("name") or described.get("name", "")
-        options = _options(described) | {"if_generation_match": call.number("ifGenerationMatch")}
+        conditions = Conditions.of(call.query)
         if kind == "resumable":
-            return self._begin(call, Upload(bucket, name, options | {"_crc32c": described.get("crc32c")}))
-        stored = self.buckets.put(bucket, name, _checked(content, described.get("crc32c")), **options)
-        return _json(stored.resource())
+            return self._begin(call, Upload(bucket, name, conditions, described))
+        _check_sums(content, described, call.headers.get("x-goog-hash", ""))
+        return _json(self.buckets.put(bucket, name, content, conditions, **_options(described)).resource())
 
     def _begin(self, call: Call, upload: Upload) -> Reply:
-        self.buckets.check(upload.bucket, upload.name, upload.options["if_generation_match"])
+        self.buckets.check(upload.bucket, upload.name, upload.conditions)
         upload_id = f"upload-{next(self._upload_ids)}"
         self._uploads[upload_id] = upload
         place = f"{call.url}/upload/storage/v1/b/{upload.bucket}/o?uploadType=resumable&upload_id={upload_id}"
@@ -170,21 +201,33 @@ class GcsServer(FaultyServer):
             raise Refused(404, f"No such upload: {upload_id}")
         if upload.done:
             return _json(upload.done.resource())
+        if call.method == "DELETE":
+            del self._uploads[upload_id]
+            return Reply(_CANCELLED)
         first, total = _content_range(call)
-        if first is not None and first <= len(upload.content):
-            upload.content[first:] = call.body
+        if first is not None:
+            ends = total is not None and first + len(call.body) >= total
+            upload.keep(first, call.body, 1 if ends else self._block_bytes)
         if total is None or len(upload.content) < total:
-            here = {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {}
-            return Reply(308, b"", {**here, "X-GUploader-UploadID": upload_id})
+            return _incomplete(upload)
         return self._finish(upload, call.headers.get("x-goog-hash", ""))
 
     def _finish(self, upload: Upload, sent_hash: str) -> Reply:
-        options = dict(upload.options)
-        found = re.search(r"crc32c=([^,]+)", sent_hash)
-        content = _checked(bytes(upload.content), options.pop("_crc32c") or (found and found[1]))
-        upload.done = self.buckets.put(upload.bucket, upload.name, content, **options)
+        content = bytes(upload.content)
+        _check_sums(content, upload.described, sent_hash)
+        options = _options(upload.described)
+        upload.done = self.buckets.put(upload.bucket, upload.name, content, upload.conditions, **options)
         upload.content.clear()
         return _json(upload.done.resource())
+
+
+def _call(method: str, url: str, path: str, headers: dict[str, str], body: bytes) -> Call:
+    return Call(method, url, dict(parse_qsl(urlsplit(path).query, keep_blank_values=True)), headers, body)
+
+
+def _incomplete(upload: Upload) -> Reply:
+    """How much of an upload is here. Without the header Range nothing is."""
+    return Reply(308, b"", {"Range": f"bytes=0-{len(upload.content) - 1}"} if upload.content else {})
 
 
 def _json(content: dict[str, Any]) -> Reply:
@@ -227,8 +270,10 @@ def _content_range(call: Call) -> tuple[int | None, int | None]:
     return (int(match[1]) if match[1] else None), (None if match[2] == "*" else int(match[2]))
 
 
-def _checked(content: bytes, crc32c: str | None) -> bytes:
-    found = StoredObject("", "", content, 0).crc32c
-    if crc32c not in (None, found):
-        raise Refused(400, f"Provided CRC32C {crc32c} doesn't match calculated CRC32C {found}.")
-    return content
+def _check_sums(content: bytes, described: dict[str, Any], sent_hash: str) -> None:
+    """Compares a content with the checksums that came with it, in the description or in the header x-goog-hash."""
+    sent, stored = dict(re.findall(r"(crc32c|md5)=([^, ]+)", sent_hash)), StoredObject("", "", content, 0)
+    if (stated := described.get("crc32c") or sent.get("crc32c")) not in (None, stored.crc32c):
+        raise Refused(400, f"Provided CRC32C {stated} doesn't match calculated CRC32C {stored.crc32c}.")
+    if (stated := described.get("md5Hash") or sent.get("md5")) and stated != stored.md5:
+        raise Refused(400, f"Provided MD5 hash {stated} doesn't match calculated MD5 hash {stored.md5}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 from urllib.parse import urlsplit
 
-from groupstream.testing.faults import FaultyServer, Reply
+from groupstream.testing.faulty_server import FaultyServer, Reply
 
 _OF_ONE_CONNECTION = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 
