@@ -39,9 +39,9 @@ def build_dataset(spec: Spec) -> BuildResult:
         prepare_workers(spec.runner)
         with stages("Locate"):
             plan = locate(spec)
-        with recorded_run(plan, store.root, default_registry_url(store.root), stages) as run:
+        with recorded_run(plan, store, default_registry_url(store.root), stages) as run:
             if (found := find_built(plan, store)) is not None:  # a version is a mapping, and may be empty
-                run.unchanged(found.manifest, found.location)
+                run.unchanged(found.manifest)
                 return _result(found.manifest, found.location, stages, built=False)
             earlier = find_earlier(plan, store)
             with stages("Partition"):
@@ -58,11 +58,11 @@ def build_dataset(spec: Spec) -> BuildResult:
                 version = describe(drafted, checked, number, store)
             folder = f"{spec.name}/{number}"
             location = f"{store.root}/{folder}"
-            run.reserved(version.manifest, location)
+            run.reserved(version.manifest)
             with stages("Publish"):
                 publish(version, store, folder)
             with stages("Register"):
-                register(run, version.manifest, location)
+                register(run, version.manifest)
                 update_catalog(store)
     show_version(version.manifest, location)
     return _result(version.manifest, location, stages, built=True)

@@ -72,7 +72,7 @@ def draft_version(plan: Plan, partitioned: Partitioned, store: Store) -> Draft:
         digest=plan.digest,
         spec=plan.spec.resolved(),
         source=plan.source,
-        code={name: metadata.version(name) for name in ("groupstream", "groupstream-platform")},
+        code=code_versions(),
         seed=plan.spec.seed,
         features=partitioned.features,
         group_feature=GROUP_ID,
@@ -81,6 +81,11 @@ def draft_version(plan: Plan, partitioned: Partitioned, store: Store) -> Draft:
         files=tuple(describe_file(path, content) for path, content in tables.items()),
     )
     return Draft(manifest, {**files, **tables}, partitioned.tally, store)
+
+
+def code_versions() -> dict[str, str]:
+    """The versions of our distributions."""
+    return {name: metadata.version(name) for name in ("groupstream", "groupstream-platform")}
 
 
 def _describe_split(

@@ -1,4 +1,4 @@
-"""Records runs and versions in the registry."""
+"""Records runs and versions: the versions in the catalog of their store, both in the registry."""
 
 from __future__ import annotations
 
@@ -11,57 +11,96 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from groupstream import layout
 from groupstream.manifest import CheckResult, Manifest
+from groupstream.stores import Store
+from lifecycle.announcing import announce
+from pipelines.draft import code_versions
 from pipelines.plan import Plan
 from registry import Registry, RegistryError
+from sources.groupstream_version import GroupstreamVersion
 from tasks.reporting import Stages
+from tasks.retrying import is_transient
 
 
 class RecordedRun:
     """A run of the build flow, as the registry keeps it."""
 
-    def __init__(self, registry: Registry, plan: Plan, root: str, stages: Stages) -> None:
+    def __init__(self, registry: Registry, plan: Plan, store: Store, stages: Stages) -> None:
         self.id = str(flow_run.id)
         self._registry = registry
+        self._plan = plan
+        self._store = store
         self._stages = stages
-        self._places = plan.spec.source.model_dump(mode="json", include=set(plan.spec.source.places))
-        registry.start_run(self.id, root, plan.spec.name, plan.digest, self.id)
+        self._reserved: Manifest | None = None
+        registry.start_run(
+            self.id,
+            store.root,
+            plan.spec.name,
+            plan.digest,
+            self.id,
+            spec=plan.spec.resolved(),
+            source=plan.source,
+            code=code_versions(),
+            prefect_url=flow_run.ui_url,
+        )
+        if (used := _used_version(plan)) is not None:
+            registry.record_use(self.id, *used)
 
     def claim(self) -> dict[str, Any]:
         """What a version's claim says of this run: the things that may differ between builds of the same version."""
-        return {"run": self.id, "created_at": datetime.now(UTC).isoformat(timespec="seconds"), "source": self._places}
+        source = self._plan.spec.source
+        return {
+            "run": self.id,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "source": source.model_dump(mode="json", include=set(source.places)),
+            "aliases": list(self._plan.spec.publish.aliases),
+        }
 
-    def unchanged(self, manifest: Manifest, location: str) -> None:
-        """The version was there already; if its record is not, it is made now."""
-        self._registry.record_published(manifest, _root_of(location), datetime.now(UTC))
+    def unchanged(self, manifest: Manifest) -> None:
+        """The version was there already. If it is not in the catalog or the registry, it comes there now."""
+        content = self._store.read(f"{manifest.name}/{manifest.version}/{layout.MANIFEST}")
+        announce(self._store, self._registry, manifest, content)
         self._registry.finish_run(self.id, "unchanged", manifest.version, self._stages.seconds)
 
     def checked(self, results: Sequence[CheckResult], report: str | None) -> None:
         """The checks have been run, and may have failed."""
         self._registry.record_checks(self.id, results, report)
 
-    def reserved(self, manifest: Manifest, location: str) -> None:
+    def reserved(self, manifest: Manifest) -> None:
         """The version is about to be written."""
-        self._registry.reserve_version(manifest, _root_of(location), self.id)
+        self._registry.reserve_version(manifest, self._store.root, self.id)
+        self._reserved = manifest
 
-    def published(self, manifest: Manifest, location: str) -> None:
+    def published(self, manifest: Manifest) -> None:
         """The version is written."""
-        self._registry.record_published(manifest, _root_of(location), datetime.now(UTC), self.id)
+        announce(
+            self._store,
+            self._registry,
+            manifest,
+            manifest.to_json(),
+            aliases=self._plan.spec.publish.aliases,
+            run=self.id,
+            published_at=datetime.now(UTC),
+        )
         self._registry.finish_run(self.id, "published", manifest.version, self._stages.seconds)
 
     def failed(self, error: BaseException) -> None:
         """The run ended with an error."""
+        if self._reserved is not None:
+            version = self._reserved
+            self._registry.record_failed(self._store.root, version.name, version.version, version.digest)
         self._registry.finish_run(
             self.id, "failed", stage_seconds=self._stages.seconds, error=f"{type(error).__name__}: {error}"
         )
 
 
 @contextmanager
-def recorded_run(plan: Plan, root: str, registry_url: str, stages: Stages) -> Iterator[RecordedRun]:
+def recorded_run(plan: Plan, store: Store, registry_url: str, stages: Stages) -> Iterator[RecordedRun]:
     """Records a run from its start to its end, however it ends."""
     registry = Registry(registry_url)
     try:
-        run = RecordedRun(registry, plan, root, stages)
+        run = RecordedRun(registry, plan, store, stages)
         try:
             yield run
         except BaseException as error:
@@ -72,12 +111,16 @@ def recorded_run(plan: Plan, root: str, registry_url: str, stages: Stages) -> It
         registry.close()
 
 
-@task(name="register", retries=3, retry_delay_seconds=5, cache_policy=NO_CACHE)
-def register(run: RecordedRun, manifest: Manifest, location: str) -> None:
-    """Records the published version."""
-    run.published(manifest, location)
+@task(name="register", retries=3, retry_delay_seconds=5, retry_condition_fn=is_transient, cache_policy=NO_CACHE)
+def register(run: RecordedRun, manifest: Manifest) -> None:
+    """Makes the published version known: in the catalog of its store, then in the registry."""
+    run.published(manifest)
 
 
-def _root_of(location: str) -> str:
-    """A version lies in `<root>/<name>/<version>`."""
-    return location.rsplit("/", 2)[0]
+def _used_version(plan: Plan) -> tuple[str, str, str] | None:
+    """The root, name and version that the plan reads, where its source is a version."""
+    if not isinstance(plan.spec.source, GroupstreamVersion) or not plan.pieces:
+        return None
+    location: str = plan.pieces[0].part[0]
+    name, _, version = str(plan.source["ref"]).partition("@")
+    return location.removesuffix(f"/{name}/{version}"), name, version
