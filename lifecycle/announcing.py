@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from groupstream import CorruptError, layout
 from groupstream.actor import current_actor
-from groupstream.catalog import CatalogVersion, DatasetCatalog, describe_published, read_catalog, update_catalog
-from groupstream.catalog.changes import add_version
+from groupstream.catalog import LATEST, CatalogVersion, DatasetCatalog, describe_published, read_catalog, update_catalog
+from groupstream.catalog.changes import add_version, set_alias
 from groupstream.commit import read_claim
 from groupstream.layout import is_alias
 from groupstream.manifest import Manifest
@@ -76,16 +76,29 @@ def announcing(
     claim = _claim_of(store, f"{manifest.name}/{manifest.version}")
     when = published_at or claim.at or datetime.now(UTC)
     published = describe_published(manifest, content, when, run or claim.run)
-    is_first = read_catalog(store, manifest.name) is None
-    earlier = list(found_versions(store, manifest.name, [published.version])) if is_first else []
+    found = read_catalog(store, manifest.name)
+    earlier = list(found_versions(store, manifest.name, [published.version])) if found is None else []
+    is_new = found is None or found.get(published.version) is None
     wanted, actor = tuple(dict.fromkeys((*aliases, *claim.aliases))), by or current_actor()
 
     def change(catalog: DatasetCatalog) -> DatasetCatalog:
         for other in earlier:
             catalog = add_version(catalog, other, by=actor) if catalog.get(other.version) is None else catalog
-        return add_version(catalog, published, wanted, actor)
+        catalog = add_version(catalog, published, wanted, actor)
+        return _with_aliases(catalog, published, wanted, actor) if is_new else catalog
 
     return change
+
+
+def _with_aliases(
+    catalog: DatasetCatalog, published: CatalogVersion, aliases: Iterable[str], by: str
+) -> DatasetCatalog:
+    """Sets those that never led to the version: another one that was announced at the same time may have added it."""
+    led = {move.alias for move in catalog.history if move.version == published.version}
+    for alias in aliases:
+        if alias not in led and alias != LATEST:
+            catalog = set_alias(catalog, alias, published.version, published.published_at, by)
+    return catalog
 
 
 def record(registry: Registry, root: str, manifest: Manifest, catalog: DatasetCatalog) -> None:

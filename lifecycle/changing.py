@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from groupstream.cache import source_root
@@ -95,15 +96,22 @@ def change_catalog(
 
 
 def change_version(
-    published: PublishedVersion, registry: Registry | None, change: Change, *, dry_run: bool = False, by: str = ""
+    published: PublishedVersion,
+    registry: Registry | None,
+    change: Change,
+    *,
+    published_at: datetime | None = None,
+    dry_run: bool = False,
+    by: str = "",
 ) -> CatalogChange:
     """The same for a change that needs the version to be known; where it is not, it is announced with it."""
-    announced = announcing(published.store, published.manifest, published.content, by=by)
+    store, manifest, content = published
+    announced = announcing(store, manifest, content, published_at=published_at, by=by)
 
     def both(catalog: DatasetCatalog) -> DatasetCatalog:
         return change(announced(catalog))
 
-    changed = change_catalog(published.store, None, published.name, both, dry_run=dry_run)
+    changed = change_catalog(store, None, manifest.name, both, dry_run=dry_run)
     if registry is not None and not dry_run:
-        record(registry, published.store.root, published.manifest, changed.after)
+        record(registry, store.root, manifest, changed.after)
     return changed

@@ -121,7 +121,10 @@ class VersionCopy:
     def announce(
         self, registry: Registry | None, aliases: list[str], *, dry_run: bool = False, by: str = ""
     ) -> CatalogChange:
-        """Makes the version known in the target, and leads aliases to it. See `set_alias` in `lifecycle.tagging`."""
+        """Makes the version known in the target, as published now, and leads aliases to it.
+
+        Args, Raises: see `set_alias` in `lifecycle.tagging`.
+        """
         at, actor = datetime.now(UTC), by or current_actor()
 
         def change(catalog: DatasetCatalog) -> DatasetCatalog:
@@ -130,7 +133,7 @@ class VersionCopy:
             return catalog
 
         published = PublishedVersion(self.target, self.manifest, self.content)
-        return change_version(published, registry, change, dry_run=dry_run, by=actor)
+        return change_version(published, registry, change, published_at=at, dry_run=dry_run, by=actor)
 
     def _run(self, missing: list[StoredFile], on_bytes: Callable[[int], None]) -> None:
         with Bringing(self.source, self.manifest, self.content, self.target, on_bytes) as bringing:
