@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.client import FORBIDDEN, NOT_FOUND, OK, PARTIAL_CONTENT, UNAUTHORIZED
 from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from groupstream.errors import PublishError, UsageError
 from groupstream.stores.address import parse_address
-from groupstream.stores.body import byte_range, read_whole
+from groupstream.stores.body import BLOCK_BYTES, Answer, byte_range, read_body
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, Tagged
@@ -46,10 +46,9 @@ class HttpStore:
         """See `Store.read`."""
         if length == 0:
             return b""
-        wanted = {"Range": byte_range(offset, length)} if offset or length is not None else {}
         self._session()  # says what is missing where requests is not installed
         try:
-            return read_whole(lambda: self._body(path, wanted), _cuts(), self._attempts)
+            return read_body(lambda have: self._answer(path, offset, length, have), _cuts(), self._attempts).content
         except _cuts() as error:
             raise unreachable(error).on_reading(self._where(path)) from error
 
@@ -121,17 +120,19 @@ class HttpStore:
             f"cannot change {self._where(path)}: a web server is only read. Use a folder, gs:// or s3:// instead"
         )
 
-    def _body(self, path: str, wanted: dict[str, str]) -> Callable[[], bytes]:
-        answer = self._ask("GET", path, wanted)
-        if answer.status_code == NOT_FOUND:
-            raise missing(self._where(path))
+    def _answer(self, path: str, offset: int, length: int | None, have: int) -> Answer:
+        """The answer with what follows the first bytes of a range, or of the whole."""
+        is_part = bool(offset or length is not None)
+        rest = None if length is None else length - have
+        answer = self._ask("GET", path, {"Range": byte_range(offset + have, rest)} if is_part or have else {})
         if answer.status_code == RANGE_NOT_SATISFIABLE:  # it begins at the end of the file, or after it
             answer.close()
-            return bytes
-        if answer.status_code != (PARTIAL_CONTENT if wanted else OK):
+            return Answer(iter(()), "", have)
+        if answer.status_code == NOT_FOUND or answer.status_code not in (PARTIAL_CONTENT, *([] if is_part else [OK])):
             answer.close()
-            raise _explain(answer).on_reading(self._where(path))
-        return lambda: answer.content
+            where = self._where(path)
+            raise missing(where) if answer.status_code == NOT_FOUND else _explain(answer).on_reading(where)
+        return Answer(_blocks(answer), _tag(answer), have if answer.status_code == PARTIAL_CONTENT else 0)
 
     def _ask(self, method: str, path: str, headers: dict[str, str]) -> Any:
         session = self._session()
@@ -143,6 +144,17 @@ class HttpStore:
 
     def _where(self, path: str) -> str:
         return f"{self.root}/{path}"
+
+
+def _blocks(answer: Any) -> Iterator[bytes]:
+    with answer:
+        yield from answer.iter_content(BLOCK_BYTES)
+
+
+def _tag(answer: Any) -> str:
+    """What tells whether a file is still the same, as far as the server says: its ETag or its date, and its size."""
+    size = answer.headers.get("Content-Range", "").rpartition("/")[2] or answer.headers.get("Content-Length", "")
+    return f"{answer.headers.get('ETag') or answer.headers.get('Last-Modified', '')} {size}"
 
 
 def _session(root: str, attempts: int) -> Any:

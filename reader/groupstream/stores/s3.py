@@ -12,7 +12,7 @@ from typing import Any
 
 from groupstream.errors import PublishError
 from groupstream.stores.address import parse_address
-from groupstream.stores.body import byte_range, read_whole
+from groupstream.stores.body import BLOCK_BYTES, Answer, Body, byte_range, read_body
 from groupstream.stores.content_type import content_type
 from groupstream.stores.crc32c import as_base64, crc32c_of, from_base64
 from groupstream.stores.failures import (
@@ -66,11 +66,9 @@ class S3Store:
         """See `Store.read`."""
         if length == 0:
             return b""
-        wanted = {"Range": byte_range(offset, length)} if offset or length is not None else {}
-        client = self._client()
+        self._client()
         try:
-            get = functools.partial(client.get_object, **self._place(path), **wanted)
-            return read_whole(lambda: get()["Body"].read, _cuts(), self._attempts)
+            return self._body(path, offset, length).content
         except _failures() as error:
             if _code(error) in ("InvalidRange", "416"):  # it begins at the end of the object, or after it
                 return b""
@@ -98,8 +96,9 @@ class S3Store:
             found = self._client().head_object(**self._place(path), ChecksumMode="ENABLED")
         except _failures() as error:
             raise self._on_reading(path, error) from error
-        is_of_all = found.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
-        return from_base64(found["ChecksumCRC32C"]) if is_of_all and "ChecksumCRC32C" in found else None
+        crc32c, kind = found.get("ChecksumCRC32C", ""), found.get("ChecksumType")
+        is_of_parts = kind == "COMPOSITE" or "-" in crc32c  # of their checksums, and how many there are
+        return from_base64(crc32c) if crc32c and not is_of_parts else None
 
     def folders(self, path: str) -> list[str]:
         """See `Store.folders`. One request for each 1,000 objects and folders that lie directly there."""
@@ -150,20 +149,13 @@ class S3Store:
 
     def read_tagged(self, path: str) -> Tagged | None:
         """See `Store.read_tagged`. The tag is the ETag of the object."""
-        client, tags = self._client(), []
-
-        def get() -> Callable[[], bytes]:
-            answer = client.get_object(**self._place(path))
-            tags.append(answer["ETag"])
-            return answer["Body"].read
-
+        self._client()
         try:
-            content = read_whole(get, _cuts(), self._attempts)
+            return Tagged(*self._body(path))
         except _failures() as error:
             if _code(error) in _NO_OBJECT:
                 return None
             raise self._on_reading(path, error) from error
-        return Tagged(content, tags[-1])
 
     def swap(self, path: str, content: bytes, tag: str | None) -> bool:
         """See `Store.swap`."""
@@ -241,6 +233,17 @@ class S3Store:
 
     def _in_parts(self, path: str) -> PartsUpload:
         return PartsUpload(self._client(), self._place(path), self._part_threads(), ContentType=content_type(path))
+
+    def _body(self, path: str, offset: int = 0, length: int | None = None) -> Body:
+        """An object, or a range of it; its tag is the ETag."""
+
+        def ask(have: int) -> Answer:
+            is_part, rest = bool(offset + have or length is not None), None if length is None else length - have
+            wanted = {"Range": byte_range(offset + have, rest)} if is_part else {}
+            answer = self._client().get_object(**self._place(path), **wanted)
+            return Answer(answer["Body"].iter_chunks(BLOCK_BYTES), answer["ETag"], have)
+
+        return read_body(ask, _cuts(), self._attempts)
 
     def _place(self, path: str) -> dict[str, str]:
         return {"Bucket": self._address.host, "Key": self._address.key(path)}

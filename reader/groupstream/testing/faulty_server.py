@@ -43,7 +43,7 @@ class FaultyServer:
     Attributes:
         faults: takes what shall go wrong.
         requests: what was asked.
-        body_bytes: of all answers, as far as they were handed to the system.
+        body_bytes: of all answers, as far as they were begun to be sent.
 
     Example:
         >>> class Hello(FaultyServer):
@@ -108,7 +108,7 @@ class FaultyServer:
         with self._lock:
             self._connections.discard(connection)
 
-    def _sent(self, num_bytes: int) -> None:
+    def _sends(self, num_bytes: int) -> None:
         with self._lock:
             self.body_bytes += num_bytes
 
@@ -213,8 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         for start in range(0, len(body), size):
             if seconds:
                 time.sleep(seconds / _DRIBBLES)
+            self.owner._sends(len(body[start : start + size]))
             self.wfile.write(body[start : start + size])
-            self.owner._sent(len(body[start : start + size]))
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Silent."""
