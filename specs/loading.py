@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from groupstream import SpecError
+from groupstream.stores.address import without_credentials
 from sources.files import first_line
 from sources.selection import hint
 from specs.model import Spec
@@ -35,7 +36,7 @@ def load_spec(path: str | Path, settings: Iterable[str] = ()) -> Spec:
         details = error.errors(include_url=False)
         within = [detail for detail in details if not _names_a_type(next(reversed(detail["loc"]), ""))]
         problems = "; ".join(_explain(detail) for detail in (within or details)[:5])
-        raise SpecError(f"{path}: {problems}") from error
+        raise SpecError(f"{path}: {without_credentials(problems)}") from None  # the cause quotes what was given
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise SpecError(f"no spec at {path}, seen from {Path.cwd()}. Give the path of a YAML file") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SpecError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from error
+        reason = without_credentials(" ".join(str(error).split()))
+        raise SpecError(f"{path} is not readable YAML: {reason}") from None
     if not isinstance(fields, dict):
         raise SpecError(f"{path} holds {type(fields).__name__}, not keys and values; begin with: name: my-dataset")
     return fields
@@ -64,16 +66,17 @@ class _Loader(yaml.SafeLoader):
 def _apply(fields: dict[str, Any], setting: str) -> None:
     keys, equals, value = setting.partition("=")
     *outer, last = keys.split(".")
+    shown = without_credentials(setting)
     if not equals or not all([*outer, last]):
-        raise SpecError(f"--set {setting!r} is no key=value; write it such as runner.num_workers=2")
+        raise SpecError(f"--set {shown!r} is no key=value; write it such as runner.num_workers=2")
     for key in outer:
         fields = fields.setdefault(key, {})
         if not isinstance(fields, dict):
-            raise SpecError(f"--set {setting!r}: {key} is a value, not a group of keys")
+            raise SpecError(f"--set {shown!r}: {key} is a value, not a group of keys")
     try:
         fields[last] = yaml.load(value, _Loader)
     except yaml.YAMLError as error:
-        raise SpecError(f"--set {setting!r}: the value is no YAML; quote it: {first_line(error)}") from error
+        raise SpecError(f"--set {shown!r}: the value is no YAML; quote it: {first_line(error)}") from None
 
 
 def _explain(detail: ErrorDetails) -> str:

@@ -11,6 +11,7 @@ from groupstream.catalog import LATEST
 from partitioners import AnyPartitioner
 from partitioners.splits import AnySplits
 from sources import AnySource
+from specs.credentials import no_credentials, no_credentials_in_root
 from specs.runner import AnyRunner, Local
 from validation import Checks
 
@@ -40,7 +41,7 @@ class Publish(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    root: str | None = Field(
+    root: Annotated[str | None, AfterValidator(no_credentials_in_root)] = Field(
         None, description="The folder of all datasets. Default: $GROUPSTREAM_ROOT, or ~/groupstream."
     )
     version: Annotated[str, AfterValidator(_version)] | None = Field(
@@ -73,8 +74,10 @@ class Spec(BaseModel):
         "", description="Under which licence it is, such as CC-BY-SA-4.0; its SPDX name if it has one."
     )
     citation: str = Field("", description="How to cite it, as text or BibTeX.")
-    source: AnySource = Field(description="The base dataset.")
-    partitioner: AnyPartitioner = Field(description="Which examples form a group.")
+    source: Annotated[AnySource, AfterValidator(no_credentials)] = Field(description="The base dataset.")
+    partitioner: Annotated[AnyPartitioner, AfterValidator(no_credentials)] = Field(
+        description="Which examples form a group."
+    )
     splits: AnySplits | None = Field(None, description="How examples fall into splits. Default: all are in train.")
     label_feature: str | None = Field(
         None,
@@ -89,7 +92,9 @@ class Spec(BaseModel):
     )
     checks: Checks = Field(Checks(), description="What must hold before anything is published.")
     publish: Publish = Field(Publish(), description="Where the version goes.")
-    runner: AnyRunner = Field(Local(), description="Where the build runs. It changes nothing in the result.")
+    runner: Annotated[AnyRunner, AfterValidator(no_credentials)] = Field(
+        Local(), description="Where the build runs. It changes nothing in the result."
+    )
 
     def resolved(self) -> dict[str, Any]:
         """All that determines the result, defaults included; no place of the source or the result, nor how it runs."""

@@ -21,6 +21,7 @@ from groupstream.disk import absolute
 from groupstream.errors import ConflictError
 from groupstream.refs import Location
 from groupstream.stores import LocalStore, Store, StoredObject, Tagged
+from groupstream.stores.address import without_credentials
 
 CACHE_VARIABLE = "GROUPSTREAM_CACHE"
 MANIFEST_SHA256 = "manifest_sha256"  # in the claim of a pulled version: of the manifest.json that it was pulled by
@@ -50,7 +51,7 @@ def public_name(root: str) -> str:
     >>> public_name("https://me:secret@host/datasets/?token=1")
     'https://host/datasets'
     """
-    return re.sub(r"^([a-z0-9+]+://)[^/]*@", r"\1", root.partition("?")[0]).rstrip("/") or "/"
+    return without_credentials(root).rstrip("/") or "/"
 
 
 def source_root(location: Location) -> str:

@@ -7,6 +7,7 @@ import os
 from typing import NamedTuple
 
 from groupstream.errors import PublishError, StoreError, UsageError
+from groupstream.stores.address import without_credentials
 
 ATTEMPTS = 6  # of one request, before it counts as failed; the waits between them double
 NUM_CONNECTIONS = 64  # that are kept open: more threads than this wait for one another
@@ -35,7 +36,7 @@ class Failure(NamedTuple):
 
 def unreachable(error: Exception) -> Failure:
     """Also for all that has no better name: the words of the system, or else of the library, cut to one line."""
-    words = " ".join((_of_system(error) or str(error)).split()) or type(error).__name__
+    words = without_credentials(" ".join((_of_system(error) or str(error)).split())) or type(error).__name__
     reason = words if len(words) <= _REASON_CHARS else words[: _REASON_CHARS - 1] + "…"
     return Failure(reason.rstrip("."), "Check the address and the network, then try again")
 

@@ -51,7 +51,7 @@ def test_the_address_says_which_store(root: str, kind: type, name: str) -> None:
         ("gs://B_AD!/a", r"gs://B_AD!/a: 'B_AD!' is not the name of a bucket: letters, digits"),
         ("s3://a b", r"s3://a b: 'a b' is not the name of a bucket: letters, digits"),
         ("gs:///a", r"gs:///a is not the address of a store; write it as gs://bucket/prefix"),
-        ("https://host/a?b=c", r"https://host/a\?b=c is not the address of a store"),
+        ("https://host/a?b=c", "https://host/a is not the address of a store"),
     ],
 )
 def test_another_address_is_refused(root: str, message: str) -> None:
