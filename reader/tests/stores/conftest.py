@@ -6,11 +6,15 @@ import gc
 import logging
 import os
 import random
+import sys
 import warnings
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from importlib.util import module_from_spec
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import pytest
 
 from groupstream.stores import GcsStore, HttpStore, LocalStore, S3Store, Store, open_store
@@ -67,6 +71,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     pytest.importorskip("boto3")
+    summing = module_from_spec(ModuleSpec("crc32c", None))  # a library without which moto sums a plain CRC32
+    summing.__dict__["crc32c"] = google_crc32c.value
+    sys.modules.setdefault("crc32c", summing)
     server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server.start()
