@@ -10,6 +10,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 from groupstream import layout
 from groupstream.manifest import CheckResult, Manifest
@@ -42,7 +43,7 @@ class RecordedRun:
             spec=plan.spec.resolved(),
             source=plan.source,
             code=code_versions(),
-            prefect_url=flow_run.ui_url,
+            prefect_url=url_for("flow-run", obj_id=flow_run.id),
         )
         if (used := _used_version(plan)) is not None:
             registry.record_use(self.id, *used)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import groupstream
+from groupstream.catalog import read_catalog
 from groupstream.refs import published_versions
 from groupstream.stores import LocalStore
 from registry import Registry, default_registry_url
@@ -62,9 +64,18 @@ def test_killed_at_every_stage_in_turn(tmp_path, with_server, process_environmen
 def test_killed_after_the_commit_the_next_build_completes_the_record(
     tmp_path, with_server, process_environment, spec_fields, root
 ):
-    kill(tmp_path, process_environment, spec_fields, "Register", "START")
-    registry = Registry(default_registry_url(str(root)))
-    assert [v.state for v in registry.versions("small")] == ["pending"]
-    built, _ = finish(spec_fields)
-    assert not built and [v.state for v in registry.versions("small")] == ["published"]
-    registry.close()
+    fields = {**spec_fields, "publish": {**spec_fields["publish"], "aliases": ["candidate"]}}
+    kill(tmp_path, process_environment, fields, "Register", "START")
+    store = LocalStore(root)
+    assert groupstream.open("small@1.0.0", str(root)), "the manifest is the commit"
+    assert read_catalog(store, "small") is None, "nobody was told of it yet"
+    with closing(Registry(default_registry_url(str(root)))) as registry:
+        assert [v.state for v in registry.versions("small")] == ["pending"]
+        built, _ = finish(spec_fields)  # the aliases stand in the claim
+        assert not built and [v.state for v in registry.versions("small")] == ["published"]
+        catalog = read_catalog(store, "small")
+        assert catalog is not None and catalog.aliases == {"candidate": "1.0.0", "latest": "1.0.0"}
+        assert registry.aliases(str(root), "small") == catalog.aliases
+        (published,), runs = registry.versions("small"), registry.runs("small")
+        assert [run.state for run in runs] == ["unchanged", "running"], "a killed run stays as it is: see the doctor"
+        assert published.run_id == runs[-1].id, "the run that wrote it, not the one that found it"
