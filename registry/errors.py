@@ -24,8 +24,10 @@ def one_line_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError, ImportError, OverflowError) as error:
-        cause = _hide_passwords(_first_cause(error), url)
-        raise RegistryError(f"registry {shown_url(url)} cannot be used: {cause}. {_way_out(error)}") from error
+        said = _first_cause(error)
+        cause = _hide_passwords(said, url)
+        shown = error if said == cause else None  # a traceback shows the cause as the driver put it
+        raise RegistryError(f"registry {shown_url(url)} cannot be used: {cause}. {_way_out(error)}") from shown
 
 
 def shown_url(url: URL) -> str:
