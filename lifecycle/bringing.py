@@ -1,7 +1,8 @@
 """The files of a version, from one store to another, by way of this machine, where every byte is checked.
 
-A file of this machine is read, checked, and uploaded as it is. What comes from elsewhere, or goes to a folder, is
-brought to a staging area first: at most four files at a time, and 128 MiB of memory, however large the version is.
+A file of this machine is uploaded as it is, if it has the CRC32C of the manifest. What comes from elsewhere, or goes to
+a folder, is brought to a staging area first and compared with its SHA-256. That takes the room of four files on the
+disk, the largest ones at worst, and 200 MiB of memory, however large the version is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from groupstream import layout
 from groupstream.cache import cache_folder
 from groupstream.commit import describe_file
 from groupstream.disk import explaining_errors, free_bytes_in, remove_if_empty, require_room
-from groupstream.errors import CorruptError
+from groupstream.errors import CorruptError, PublishError
 from groupstream.manifest import Manifest, StoredFile
 from groupstream.pulling.download import download_file
 from groupstream.pulling.files import BLOCK_BYTES, CONNECTIONS, one_at_a_time
@@ -89,8 +90,11 @@ class Bringing:
         own = self._own_file(file)
         if own is None:
             return self._copy_alone(file, is_there)
-        self._check(own, file)
-        self._put(file, own, is_there)
+        try:
+            self._put(file, own, is_there)
+        except PublishError:
+            self._check(own, file)  # which may be why
+            raise
         return self._on_bytes(file.size_bytes)
 
     def _copy_alone(self, file: StoredFile, is_there: Callable[[StoredFile], bool]) -> None:
@@ -126,7 +130,7 @@ class Bringing:
 
     def _put(self, file: StoredFile, content: Path, is_there: Callable[[StoredFile], bool]) -> None:
         path = f"{self._manifest.name}/{self._manifest.version}/{file.path}"
-        if not self._target.put_if_absent(path, content):
+        if not self._target.put_if_absent(path, content, file.crc32c):
             is_there(file)
 
     def _own_file(self, file: StoredFile) -> Path | None:

@@ -20,7 +20,7 @@ from groupstream.actor import current_actor
 from groupstream.cache import MANIFEST_SHA256, public_name, through_cache
 from groupstream.catalog import DatasetCatalog, read_catalog
 from groupstream.catalog.changes import set_alias
-from groupstream.commit import checksums, claim_version, read_claim
+from groupstream.commit import checksums, claim_version, claimed_by
 from groupstream.errors import ConflictError, CorruptError, GroupstreamError
 from groupstream.layout import is_name, is_version
 from groupstream.manifest import Manifest, StoredFile
@@ -29,6 +29,8 @@ from groupstream.pulling.files import BLOCK_BYTES, CONNECTIONS
 from groupstream.pulling.version import read_manifest
 from groupstream.refs import Location
 from groupstream.stores import Store
+from groupstream.stores.crc32c import crc32c_of
+from groupstream.stores.known_crc32c import crc32c_in
 from lifecycle.bringing import Bringing
 from lifecycle.changing import CatalogChange, PublishedVersion, change_version
 
@@ -71,8 +73,9 @@ class VersionCopy:
             return False
         if found != self.content:
             raise ConflictError(
-                f"{self.manifest.ref} is in {self.target.root} already, and is another one{self._claimed_by()}; a "
-                "version never changes. Build yours again with another publish.version"
+                f"{self.manifest.ref} is in {self.target.root} already, and is another one, by "
+                f"{claimed_by(self.target, self.folder)}; a version never changes. Build yours again with another "
+                "publish.version"
             )
         return True
 
@@ -139,10 +142,11 @@ class VersionCopy:
         with Bringing(self.source, self.manifest, self.content, self.target, on_bytes) as bringing:
             bringing.run(missing, self._has)
         path = f"{self.folder}/{layout.MANIFEST}"
-        if not self.target.put_if_absent(path, self.content) and self.target.read(path) != self.content:
+        is_new = self.target.put_if_absent(path, self.content, crc32c_of(self.content))
+        if not is_new and self.target.read(path) != self.content:
             raise ConflictError(
-                f"{self.manifest.ref} was published in {self.target.root} by another build meanwhile"
-                f"{self._claimed_by()}; a version never changes. Choose another root with --to"
+                f"{self.manifest.ref} was published in {self.target.root} meanwhile with other content, by "
+                f"{claimed_by(self.target, self.folder)}; choose another root with --to"
             )
 
     def _claim(self) -> None:
@@ -154,18 +158,9 @@ class VersionCopy:
         }
         if not claim_version(self.target, self.folder, self.manifest.digest, about):
             raise ConflictError(
-                f"{self.manifest.ref} in {self.target.root} was built, or is being built, from another spec or source"
-                f"{self._claimed_by()}; a number belongs to one build. Choose another root with --to"
+                f"{self.manifest.ref} in {self.target.root} was built, or is being built, from another spec or source, "
+                f"by {claimed_by(self.target, self.folder)}. Choose another root with --to"
             )
-
-    def _claimed_by(self) -> str:
-        with contextlib.suppress(CorruptError):
-            claim = read_claim(self.target, self.folder)
-            if run := claim.get("run"):
-                return f", by run {run}"
-            if who := claim.get("by"):
-                return f", by {who}"
-        return ""
 
     def _refuse_deleted(self) -> None:
         catalog = read_catalog(self.target, self.manifest.name)
@@ -187,11 +182,12 @@ class VersionCopy:
         stored = self.target.stat(path)
         if stored is None:
             return False
-        if (stored.checksum or "").startswith("crc32c:"):
-            is_same = stored.checksum == f"crc32c:{file.crc32c}"
-        else:
-            is_same = stored.size_bytes == file.size_bytes and _sha256_in(self.target, path, file) == file.sha256
-        if stored.size_bytes != file.size_bytes or not is_same:
+        is_same = stored.size_bytes == file.size_bytes
+        if is_same and (known := crc32c_in(self.target, path, stored)) is not None:
+            is_same = known == file.crc32c
+        elif is_same:
+            is_same = _sha256_in(self.target, path, file) == file.sha256
+        if not is_same:
             raise ConflictError(
                 f"{self.target.root}/{path} exists with other bytes than those of {self.manifest.ref}; something "
                 "unfinished left it. Remove its folder if it has no manifest.json, or choose another root with --to"
