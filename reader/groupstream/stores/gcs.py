@@ -15,6 +15,7 @@ from groupstream.stores.address import parse_address
 from groupstream.stores.content_type import content_type
 from groupstream.stores.crc32c import as_base64, from_base64
 from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, other_bytes, unreachable
+from groupstream.stores.limited_pools import limited_adapter
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, Tagged, is_visible
 
@@ -237,8 +238,6 @@ def _bucket(root: str, name: str) -> Any:
         from google.cloud import storage  # type: ignore[attr-defined]
     except ImportError as error:
         raise missing_extra(root, "gcs") from error
-    from requests.adapters import HTTPAdapter
-
     try:
         client = storage.Client(project=None)
     except DefaultCredentialsError:
@@ -247,7 +246,7 @@ def _bucket(root: str, name: str) -> Any:
         client = storage.Client.create_anonymous_client()
     client._bucket_metadata_cache = None  # it asks for the bucket in a thread of its own, only to label traces
     for scheme in ("http://", "https://"):
-        client._http.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=NUM_CONNECTIONS))
+        client._http.mount(scheme, limited_adapter()(pool_connections=1, pool_maxsize=NUM_CONNECTIONS))
     return client.bucket(name)
 
 

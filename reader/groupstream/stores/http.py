@@ -14,6 +14,7 @@ from groupstream.errors import PublishError, UsageError
 from groupstream.stores.address import parse_address
 from groupstream.stores.body import BLOCK_BYTES, Answer, byte_range, read_body
 from groupstream.stores.failures import ATTEMPTS, NUM_CONNECTIONS, Failure, missing, missing_extra, unreachable
+from groupstream.stores.limited_pools import limited_adapter
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, Tagged
 
@@ -162,14 +163,13 @@ def _session(root: str, attempts: int) -> Any:
         import requests
     except ImportError as error:
         raise missing_extra(root, "http") from error
-    from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
 
     retries = Retry(attempts - 1, backoff_factor=0.1, status_forcelist=_PASSING, raise_on_status=False)
     session = requests.Session()
     session.headers["Accept-Encoding"] = "identity"  # ranges are of the bytes as they are stored
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=NUM_CONNECTIONS, max_retries=retries))
+        session.mount(scheme, limited_adapter()(pool_maxsize=NUM_CONNECTIONS, max_retries=retries))
     return session
 
 

@@ -24,6 +24,7 @@ from groupstream.stores.failures import (
     other_bytes,
     unreachable,
 )
+from groupstream.stores.limited_pools import limited_pools
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.s3_parts import PART_BYTES, PartsUpload
 from groupstream.stores.store import StoredObject, Tagged, is_visible
@@ -293,7 +294,10 @@ def _client(root: str, attempts: int) -> Any:
         tcp_keepalive=True,
         signature_version=None if session.get_credentials() else UNSIGNED,
     )
-    return session.client("s3", config=config)
+    client = session.client("s3", config=config)
+    pools = client._endpoint.http_session._pool_classes_by_scheme  # that it makes all its connections with
+    pools.update(limited_pools(pools))
+    return client
 
 
 def _close(client: Any) -> None:
