@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,18 +59,24 @@ RECORDS = ("start_run", "reserve_version", "record_published", "sync_catalog", "
 class Places:
     """A store, a registry beside it, and what is done to them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, empty_registry: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self._empty = folder, empty_registry
         self.store = LocalStore(folder / "root")
-        self.registry = Registry(f"sqlite:///{folder}/registry.db")
+        self.registry = self._open()
 
     def dying(self, fuse: Fuse) -> tuple[Any, Any]:
         return Dying(self.store, fuse, *WRITES), Dying(self.registry, fuse, *RECORDS)
 
     def new_registry(self) -> None:
         self.registry.close()
-        (self.folder / "registry.db").unlink()
-        self.registry = Registry(f"sqlite:///{self.folder}/registry.db")
+        for file in self.folder.glob("registry.db*"):
+            file.unlink()
+        self.registry = self._open()
+
+    def _open(self) -> Registry:
+        shutil.copy(self._empty, self.folder / "registry.db")
+        return Registry(f"sqlite:///{self.folder}/registry.db")
 
 
 def manifest_of(ref: str, build: str = "") -> tuple[Manifest, dict[str, bytes]]:
@@ -126,19 +133,27 @@ def publish_version(
     return manifest
 
 
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with its tables, which take longest to make."""
+    file = tmp_path_factory.mktemp("registry") / "empty.db"
+    Registry(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def places(tmp_path: Path) -> Iterator[Places]:
-    made = Places(tmp_path)
+def places(tmp_path: Path, empty_registry: Path) -> Iterator[Places]:
+    made = Places(tmp_path, empty_registry)
     yield made
     made.registry.close()
 
 
 @pytest.fixture
-def make_places(tmp_path: Path) -> Iterator[Callable[[str], Places]]:
+def make_places(tmp_path: Path, empty_registry: Path) -> Iterator[Callable[[str], Places]]:
     made: list[Places] = []
 
     def make(name: str) -> Places:
-        made.append(Places(tmp_path / name))
+        made.append(Places(tmp_path / name, empty_registry))
         return made[-1]
 
     yield make

@@ -184,7 +184,7 @@ def test_one_dataset_is_planned_alone(publish, store, registry) -> None:
     for ref in ("text@1.0.0", "text@1.1.0", "news@1.0.0", "news@1.1.0"):
         publish(ref, at=LONG_AGO)
     assert [item.ref for item in plan_collection(store, registry, POLICY, "news").items] == ["news@1.0.0"]
-    with pytest.raises(RefNotFoundError, match="no dataset 'none' in .*; there are: news, text"):
+    with pytest.raises(RefNotFoundError, match=r"no dataset 'none' in .*; there are: news, text"):
         plan_collection(store, registry, POLICY, "none")
 
 

@@ -121,7 +121,7 @@ def test_an_alias_that_comes_between_tombstone_and_catalog_wins(publish, store, 
 
 def test_the_last_version_is_deleted_only_where_that_is_said(publish, store, registry) -> None:
     publish("text@1.0.0")
-    with pytest.raises(UsageError, match="the last version of its dataset that can be read.*--last"):
+    with pytest.raises(UsageError, match=r"the last version of its dataset that can be read.*--last"):
         delete_version(store, registry, "text", "1.0.0", "old")
     delete_version(store, registry, "text", "1.0.0", "old", allow_last=True)
     assert read_catalog(store, "text").aliases == {}
@@ -185,7 +185,7 @@ def test_what_is_not_there_is_not_deleted(publish, store, registry, ref: str, er
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1_001])
 def test_a_reason_must_be_given(publish, store, registry, reason: str) -> None:
     publish("text@1.0.0")
-    with pytest.raises(UsageError, match="say in at most 1,000 why text@1.0.0 is deleted"):
+    with pytest.raises(UsageError, match=r"say in at most 1,000 why text@1.0.0 is deleted"):
         delete_version(store, registry, "text", "1.0.0", reason, allow_last=True)
 
 
