@@ -58,13 +58,13 @@ def history_of(store: Store, registry: Registry | None, name: str) -> list[Event
     """
     catalog = read_catalog(store, name) if is_name(name) else None
     if catalog is None:
-        can_list = is_name(name) and not isinstance(store, HttpStore)
-        catalog = DatasetCatalog(name=name, versions=tuple(found_versions(store, name, ()) if can_list else ()))
+        found = [] if isinstance(store, HttpStore) or not is_name(name) else list(found_versions(store, name, ()))
+        if not found:
+            raise RefNotFoundError(f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls")
+        catalog = DatasetCatalog(name=name, versions=tuple(found))
     kept = registry.alias_history(store.root, name) if registry is not None else []
     moves = [AliasMove(alias=move.alias, version=move.version, at=move.at, by=move.by) for move in kept]
     events = [*_of_versions(catalog.versions), *_of_aliases([*moves, *catalog.history])]
-    if not events:
-        raise RefNotFoundError(f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls")
     return sorted(events, key=lambda event: (event.at, event.kind == "alias"), reverse=True)
 
 
