@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from groupstream.pulling.version import pull
     from groupstream.stream import GroupStream
 
+from groupstream.deprecation import DeprecatedVersionWarning
 from groupstream.errors import (
     CheckError,
     ConflictError,
@@ -48,6 +49,7 @@ __all__ = [
     "ConflictError",
     "CorruptError",
     "Dataset",
+    "DeprecatedVersionWarning",
     "ExampleError",
     "Feature",
     "Group",

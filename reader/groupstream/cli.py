@@ -14,7 +14,7 @@ import typer
 
 from groupstream.commands import checks, diff, export, groups, head, info, ls, pull, quarantine, stats, verify
 from groupstream.commands.completion import whole_words
-from groupstream.commands.printing import visible
+from groupstream.commands.printing import visible, warnings_as_lines
 from groupstream.errors import GroupstreamError
 
 PROGRAM = "groupstream"  # also where it runs as a module, so that completion is for the name that people type
@@ -62,7 +62,7 @@ def main() -> None:
             2,
         )
     try:
-        with whole_words(os.environ):
+        with whole_words(os.environ), warnings_as_lines():
             app(prog_name=PROGRAM)
     except (GroupstreamError, OSError) as error:
         if "--debug" in sys.argv:

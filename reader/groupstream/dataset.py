@@ -27,7 +27,7 @@ from groupstream.refs import Location, resolve
 from groupstream.selection import as_id, as_ids
 from groupstream.shard_reader import ShardReader
 from groupstream.steps import StreamSteps
-from groupstream.stored import local_path, read_stored
+from groupstream.stored import local_path, read_manifest_file, read_stored
 from groupstream.stream import GroupIterator, GroupStream
 
 
@@ -37,18 +37,26 @@ def open_dataset(
     """Opens a published version. Reads its manifest only.
 
     Args:
-        ref: `name@version`, `name@latest`, `name`, or the path of a version's folder.
+        ref: `name@version`, `name@alias`, `name`, or the path of a version's folder.
         root: the store to look refs up in. Default: $GROUPSTREAM_ROOT, or ~/groupstream.
         arrow: decoded examples come from the Arrow copy in the cache, mapped into memory; see `arrow_copy`.
 
     Raises:
-        RefNotFoundError: nothing published is named so.
+        RefNotFoundError: nothing published is named so, or it is deleted.
         UsageError: it has no Arrow copy.
-        CorruptError: the manifest was changed, or is of a newer format.
+        CorruptError: the manifest was changed, is gone, or is of a newer format.
+
+    Warns:
+        DeprecatedVersionWarning: it should not be used any more.
     """
-    location = through_cache(resolve(ref, root))
-    path = f"{location.folder}/{layout.MANIFEST}"
-    manifest = Manifest.from_json(location.store.read(path), f"{location.store.root}/{path}")
+    return open_location(resolve(ref, root), arrow=arrow)
+
+
+def open_location(location: Location, *, arrow: bool = False) -> Dataset:
+    """Opens a version of which it is known where it lies, whatever the catalog says of it."""
+    location = through_cache(location)
+    content = read_manifest_file(location.store, location.folder)
+    manifest = Manifest.from_json(content, f"{location.store.root}/{location.folder}/{layout.MANIFEST}")
     if arrow:
         require_arrow_copy(manifest, manifest.splits)
     return Dataset(location, manifest, arrow)

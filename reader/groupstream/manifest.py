@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from groupstream.canonical import canonical_json as canonical_json
 from groupstream.errors import CorruptError
 from groupstream.features import Feature
 
@@ -174,11 +175,6 @@ class Manifest(_Part):
             raise CorruptError(
                 f"{where} is not a manifest of format {FORMAT_VERSION}: {field}: {first['msg']}"
             ) from error
-
-
-def canonical_json(value: Any) -> bytes:
-    """The one way we write JSON that is hashed or compared."""
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def _fields_of(data: bytes, where: str) -> dict[str, Any]:

@@ -1,16 +1,27 @@
-"""Refs: `name@version`, `name@latest`, `name`, or the path or URL of a version's folder."""
+"""Refs: `name@version`, `name@alias`, `name`, or the path or URL of a version's folder.
+
+The catalog of a dataset knows aliases, and which versions are deprecated or deleted. Where it is missing, or lacks a
+version that has a manifest, the folders are the truth.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from groupstream.catalog.files import read_catalog
+from groupstream.catalog.lookup import aimed_version, catalog_if_readable, is_published, newest_version
+from groupstream.catalog.lookup import published_versions as published_versions
+from groupstream.catalog.lookup import resolve_alias as resolve_alias
+from groupstream.catalog.model import LATEST, CatalogVersion, DatasetCatalog
+from groupstream.commands.printing import one_line
+from groupstream.deprecation import warn_if_deprecated
 from groupstream.disk import absolute
-from groupstream.errors import RefNotFoundError, UsageError
-from groupstream.layout import MANIFEST, is_name, is_version, version_key
+from groupstream.errors import GroupstreamError, RefNotFoundError, UsageError
+from groupstream.layout import CATALOG, MANIFEST, TOMBSTONE, is_alias, is_name, is_version
 from groupstream.stores import Store, is_url, open_store
 from groupstream.stores.address import parse_address
 
@@ -18,7 +29,7 @@ ROOT_VARIABLE = "GROUPSTREAM_ROOT"
 DEFAULT_ROOT = "~/groupstream"
 
 _NO_FOLDER = "no such folder"
-_THREADS = 16  # that ask for manifests at once
+_LIST = "List what is published with: groupstream ls"
 
 
 class Location(NamedTuple):
@@ -39,13 +50,15 @@ def default_root() -> str:
 def resolve(ref: str | os.PathLike[str], root: str | os.PathLike[str] | None = None) -> Location:
     """Finds the version that `ref` names.
 
-    A number costs one request, `latest` two, where the newest folder is a published version.
+    One small request: the catalog of the dataset says which version an alias leads to, and whether a version can be
+    opened. A version that it lacks, or of a store without catalogs, takes one more; `latest` there, a list of folders.
 
     Args:
-        root: the folder or URL that `name` and `name@version` are looked up in.
+        root: the folder or URL that `name`, `name@version` and `name@alias` are looked up in.
 
     Raises:
-        RefNotFoundError: nothing published is named so.
+        RefNotFoundError: nothing that can be opened is named so.
+        CorruptError: an alias is asked for, and the catalog is none, or of a newer format.
         StoreError: the root cannot be reached.
     """
     text = os.fspath(ref)
@@ -56,49 +69,81 @@ def resolve(ref: str | os.PathLike[str], root: str | os.PathLike[str] | None = N
     name, _, wanted = text.partition("@")
     if not is_name(name) or _has_manifest(Path(text)):
         return _at_path(text)
-    store = open_store(os.fspath(root or default_root()))
-    version = _newest(store, name) if wanted in ("", "latest") else _if_published(store, name, wanted)
-    if version is None:
-        raise RefNotFoundError(_what_there_is(store, name, text, root))
-    return Location(store, f"{name}/{version}")
+    asked = _Asked(open_store(os.fspath(root or default_root())), name, wanted or LATEST, text, root)
+    return Location(asked.store, f"{name}/{_found(asked)}")
 
 
-def published_versions(store: Store, name: str) -> list[str]:
-    """The versions that have a manifest, oldest number first. One request for the folders, and one a version."""
-    found = _version_folders(store, name)
-    if len(found) < 2:
-        return [v for v in found if _is_published(store, f"{name}/{v}")]
-    with ThreadPoolExecutor(min(len(found), _THREADS)) as threads:
-        published = threads.map(lambda v: _is_published(store, f"{name}/{v}"), found)
-        return [v for v, is_there in zip(found, published, strict=True) if is_there]
+class _Asked(NamedTuple):
+    """What is looked for, where, and in which words."""
+
+    store: Store
+    name: str
+    wanted: str  # a number or an alias
+    text: str
+    root: str | os.PathLike[str] | None
+
+    @property
+    def more(self) -> str:
+        """What the option of a command is to look there, too."""
+        return f" --root {shlex.quote(os.fspath(self.root))}" if self.root else ""
+
+    @property
+    def way_out(self) -> str:
+        """How to go on."""
+        return f"List the versions with: groupstream ls {self.name}{self.more}"
 
 
-def _newest(store: Store, name: str) -> str | None:
-    newest_first = reversed(_version_folders(store, name))
-    return next((v for v in newest_first if _is_published(store, f"{name}/{v}")), None)
+def _found(asked: _Asked) -> str:
+    """The number of the version that is asked for."""
+    store, name, wanted = asked.store, asked.name, asked.wanted
+    is_number = is_version(wanted)
+    catalog = catalog_if_readable(store, name) if is_number else read_catalog(store, name)
+    version = wanted if is_number else aimed_version(store, name, wanted, catalog) if is_alias(wanted) else None
+    known = catalog.get(version) if catalog and version else None
+    if catalog and known:
+        _refuse_deleted(name, known, catalog, asked.way_out)
+        warn_if_deprecated(catalog, known.version)
+        return known.version
+    if version is None or not is_published(store, f"{name}/{version}"):
+        raise _not_found(asked, catalog)
+    return version
 
 
-def _if_published(store: Store, name: str, version: str) -> str | None:
-    return version if is_version(version) and _is_published(store, f"{name}/{version}") else None
+def _refuse_deleted(name: str, known: CatalogVersion, catalog: DatasetCatalog, way_out: str) -> None:
+    if not known.is_readable:
+        raise _deleted(f"{name}@{known.version}", known.changed_at, known.message, catalog.newest(), way_out)
 
 
-def _version_folders(store: Store, name: str) -> list[str]:
-    return sorted((v for v in store.folders(name) if is_version(v)), key=version_key)
+def _deleted(ref: str, at: object, reason: str, newest: str | None, way_out: str) -> RefNotFoundError:
+    since = f" since {one_line(str(at)[:10])}" if at else ""
+    there = f"newest is {newest}" if newest else "there is no other"
+    return RefNotFoundError(f"{ref} is deleted{since} ({one_line(reason) or 'no reason given'}); {there}. {way_out}")
 
 
-def _is_published(store: Store, folder: str) -> bool:
-    return store.size_bytes(f"{folder}/{MANIFEST}") is not None
-
-
-def _what_there_is(store: Store, name: str, text: str, root: str | os.PathLike[str] | None) -> str:
-    there = f" --root {shlex.quote(os.fspath(root))}" if root else ""
+def _not_found(asked: _Asked, catalog: DatasetCatalog | None) -> RefNotFoundError:
+    """Says what there is instead."""
+    store, name, text = asked.store, asked.name, asked.text
     try:
-        newest = _newest(store, name)
+        newest = (catalog.newest() if catalog else None) or newest_version(store, name, catalog)
     except UsageError as error:  # a web server, which cannot list
-        return f"{text} not found. {error}"
-    if newest is None:
-        return f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls{there}"
-    return f"{text} not found; newest is {newest}. List the versions with: groupstream ls {name}{there}"
+        return RefNotFoundError(f"{text} not found. {error}")
+    if is_version(asked.wanted) and (tombstone := _tombstone(store, f"{name}/{asked.wanted}")):
+        return _deleted(text, tombstone.get("at"), str(tombstone.get("reason") or ""), newest, asked.way_out)
+    if newest is None and catalog is None:
+        return RefNotFoundError(
+            f"no dataset {name!r} in {store.root}. List what is there with: groupstream ls{asked.more}"
+        )
+    there = f"newest is {newest}" if newest else f"no version of {name} can be opened"
+    if catalog and catalog.aliases and not is_version(asked.wanted):
+        there += f", and the aliases are {', '.join(sorted(catalog.aliases))}"
+    return RefNotFoundError(f"{text} not found; {there}. {asked.way_out}")
+
+
+def _tombstone(store: Store, folder: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(store.read(f"{folder}/{TOMBSTONE}")))
+    except (GroupstreamError, OSError, ValueError, TypeError):
+        return None
 
 
 def _at_path(text: str) -> Location:
@@ -108,7 +153,9 @@ def _at_path(text: str) -> Location:
         if reason == _NO_FOLDER and "/" not in text:
             reason += ", and no name, which is made of a-z, 0-9, - and _"
         raise RefNotFoundError(f"{text}: {reason}. List what is published with: groupstream ls")
-    return Location(open_store(str(folder.parent)), folder.name)
+    location = Location(open_store(str(folder.parent)), folder.name)
+    _look_beside(location, folder.parent.name, f"{_LIST} --root {shlex.quote(str(folder.parent.parent))}")
+    return location
 
 
 def _has_manifest(folder: Path) -> bool:
@@ -133,11 +180,29 @@ def _at_url(url: str) -> Location:
     root, _, folder = str(address).rpartition("/")
     if not address.prefix:
         raise RefNotFoundError(f"{url}: not the folder of a version; give all of it, such as {address}/text/1.0.0")
-    store = open_store(root)
-    if not _is_published(store, folder):
-        above = address._replace(prefix="/".join(address.prefix.split("/")[:-2]))
-        way_out = f"List what is published with: groupstream ls --root {shlex.quote(str(above))}"
+    location = Location(open_store(root), folder)
+    above = address._replace(prefix="/".join(address.prefix.split("/")[:-2]))
+    way_out = f"{_LIST} --root {shlex.quote(str(above))}"
+    if not _look_beside(location, root.rpartition("/")[2], way_out) and not is_published(*location):
         if address.scheme not in ("gs", "s3"):
             way_out = "Check the address"  # a web server cannot list
         raise RefNotFoundError(f"{url}: not a published version: it has no manifest.json. {way_out}")
-    return Location(store, folder)
+    return location
+
+
+def _look_beside(location: Location, name: str, way_out: str) -> bool:
+    """Whether a catalog beside the folder of a version says that it can be opened.
+
+    Raises:
+        RefNotFoundError: it says that the version is deleted.
+    """
+    store, version = location
+    if not (is_name(name) and is_version(version)):
+        return False
+    catalog = catalog_if_readable(store, name, CATALOG)
+    known = catalog.get(version) if catalog else None
+    if catalog is None or known is None or catalog.name != name:
+        return False
+    _refuse_deleted(name, known, catalog, way_out)
+    warn_if_deprecated(catalog, version)
+    return True

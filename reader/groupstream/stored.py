@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from groupstream.errors import CorruptError
+from groupstream.layout import MANIFEST
 from groupstream.stores import Store
 
 
@@ -33,6 +34,22 @@ def read_stored(store: Store, path: str, offset: int = 0, length: int | None = N
         return store.read(path, offset, length)
     except FileNotFoundError as error:
         raise missing_file(store, path) from error
+
+
+def read_manifest_file(store: Store, folder: str) -> bytes:
+    """The bytes of the manifest of a version that was just found.
+
+    Raises:
+        CorruptError: it is gone: who removed it left it in the catalog, or removed it this moment.
+    """
+    path = f"{folder}/{MANIFEST}"
+    try:
+        return store.read(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CorruptError(
+            f"{store.root}/{path} is missing, though the catalog has the version. Open another one, and have the store "
+            "mended with: groupstream doctor"
+        ) from error
 
 
 def missing_file(store: Store, path: str) -> CorruptError:

@@ -17,6 +17,7 @@ PUBLIC = [
     "ConflictError",
     "CorruptError",
     "Dataset",
+    "DeprecatedVersionWarning",
     "ExampleError",
     "Feature",
     "Group",

@@ -96,7 +96,7 @@ def set_deprecated(
 def set_deleted(catalog: DatasetCatalog, version: str, reason: str, at: datetime, by: str = "") -> DatasetCatalog:
     """Marks a version as deleted: it cannot be opened any more, and its number stays taken.
 
-    `latest` moves to the version with the largest number that is left.
+    `latest` moves to the version with the largest number that is left, rather to one that is not deprecated.
 
     Raises:
         UsageError: another alias leads to it.
@@ -115,19 +115,19 @@ def set_deleted(catalog: DatasetCatalog, version: str, reason: str, at: datetime
     changed = _replaced(catalog, version, state="deleted", message=reason, changed_at=at, changed_by=by)
     if catalog.aliases.get(LATEST) != version:
         return changed
-    left = changed.readable()
-    if left:
-        return set_alias(changed, LATEST, left[-1], at, by)
+    newest = changed.newest()
+    if newest is not None:
+        return set_alias(changed, LATEST, newest, at, by)
     aliases = {name: aimed for name, aimed in changed.aliases.items() if name != LATEST}
     return _moved(changed, aliases, AliasMove(alias=LATEST, version=None, at=at, by=by))
 
 
 def _require(catalog: DatasetCatalog, version: str) -> None:
-    readable = catalog.readable()
-    if version not in readable:
-        newest = f"; newest is {readable[-1]}" if readable else ""
+    known, newest = catalog.get(version), catalog.newest()
+    if known is None or not known.is_readable:
+        trouble = "is not in the catalog" if known is None else f"is deleted ({known.message or 'no reason given'})"
         raise RefNotFoundError(
-            f"{catalog.name}@{version} is not in the catalog{newest}. "
+            f"{catalog.name}@{version} {trouble}{f'; newest is {newest}' if newest else ''}. "
             f"List the versions with: groupstream ls {catalog.name}"
         )
 

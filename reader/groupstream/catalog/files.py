@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from groupstream.catalog.model import CATALOG_FORMAT, DatasetCatalog
+from groupstream.canonical import canonical_json
+from groupstream.catalog.model import CATALOG_FORMAT, DatasetCatalog, newer_format
 from groupstream.errors import CorruptError, PublishError
 from groupstream.layout import CATALOG, is_name
-from groupstream.manifest import canonical_json
 from groupstream.stores import HttpStore, Store
 
 Result = TypeVar("Result")
@@ -27,7 +27,11 @@ def read_catalog(store: Store, name: str) -> DatasetCatalog | None:
         CorruptError: what is there is none.
         StoreError: the store cannot be reached, or does not allow it.
     """
-    path = f"{name}/{CATALOG}"
+    return read_catalog_at(store, f"{name}/{CATALOG}")
+
+
+def read_catalog_at(store: Store, path: str) -> DatasetCatalog | None:
+    """The same by its path, which in a store that begins in the folder of the dataset is another one."""
     try:
         content = store.read(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -67,8 +71,14 @@ def update_catalog(store: Store, name: str, change: Callable[[DatasetCatalog], D
 
 
 def dataset_names(store: Store) -> list[str]:
-    """The datasets of a store, sorted: its folders; on a web server, which does not list, those of the catalog."""
-    names = _listed(store) if isinstance(store, HttpStore) else store.folders("")
+    """The datasets of a store, sorted: its folders; on a web server, which does not list, those of the catalog.
+
+    Raises:
+        CorruptError: on a web server, the catalog is none.
+        StoreError: the store cannot be reached, or does not allow it.
+        UsageError: a web server has no catalog.
+    """
+    names = (_listed(store) if isinstance(store, HttpStore) else None) or store.folders("")
     return sorted(name for name in names if is_name(name))
 
 
@@ -87,15 +97,21 @@ def ensure_listed(store: Store, name: str) -> None:
 def _listed(store: Store) -> list[str]:
     try:
         return _names_in(store.read(CATALOG), f"{store.root}/{CATALOG}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 
 def _names_in(content: bytes | None, where: str) -> list[str]:
+    if content is None:
+        return []
     try:
-        return [] if content is None else [str(name) for name in json.loads(content)["datasets"]]
-    except (ValueError, TypeError, KeyError) as error:
+        fields = json.loads(content)
+        found, names = int(fields["format_version"]), [str(name) for name in fields["datasets"]]
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise CorruptError(f"{where} is not a catalog. Mend it with: groupstream doctor") from error
+    if found > CATALOG_FORMAT:
+        raise newer_format(where, found)
+    return names
 
 
 def _swapped(store: Store, path: str, changed: Callable[[bytes | None], tuple[Result, bytes]]) -> Result:

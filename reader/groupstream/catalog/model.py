@@ -4,19 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from groupstream import layout
+from groupstream.canonical import canonical_json
 from groupstream.errors import CorruptError
-from groupstream.manifest import Manifest, canonical_json
+
+if TYPE_CHECKING:
+    from groupstream.manifest import Manifest  # which loads Arrow; a catalog is read without it
 
 CATALOG_FORMAT = 1
 LATEST = "latest"
 
+_SHOWN_CHARACTERS = 100
+_NO_CATALOG = (ValueError, TypeError, OverflowError, RecursionError)  # a ValidationError is a ValueError
+
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+
+
+def _must_be(what: str, is_one: Callable[[str], bool]) -> AfterValidator:
+    """What is read here becomes a part of paths."""
+
+    def check(text: str) -> str:
+        if not is_one(text):
+            raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is no {what}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[str, _must_be("name of a dataset", layout.is_name)]
+Alias = Annotated[str, _must_be("alias", layout.is_alias)]
+Number = Annotated[str, _must_be("number of a version", layout.is_version)]
 
 
 class _Part(BaseModel):
@@ -50,7 +73,7 @@ class CatalogVersion(_Part):
         has_card: whether it has a page about it.
     """
 
-    version: str
+    version: Number
     digest: str
     manifest_sha256: str
     state: Literal["published", "deprecated", "deleted"] = "published"
@@ -75,8 +98,8 @@ class CatalogVersion(_Part):
 class AliasMove(_Part):
     """An alias was set, moved or removed. `version` is None where it was removed; `by` says who did it."""
 
-    alias: str
-    version: str | None
+    alias: Alias
+    version: Number | None
     at: Moment
     by: str = ""
 
@@ -92,10 +115,10 @@ class DatasetCatalog(_Part):
     """
 
     format_version: int = CATALOG_FORMAT
-    name: str
+    name: Name
     revision: int = 0
     versions: tuple[CatalogVersion, ...] = ()
-    aliases: dict[str, str] = {}
+    aliases: dict[Alias, Number] = {}
     history: tuple[AliasMove, ...] = ()
 
     def get(self, version: str) -> CatalogVersion | None:
@@ -105,6 +128,11 @@ class DatasetCatalog(_Part):
     def readable(self) -> list[str]:
         """The numbers of the versions that can be opened, oldest first."""
         return [each.version for each in self.versions if each.is_readable]
+
+    def newest(self) -> str | None:
+        """The largest number that can be opened, of those that are not deprecated if there is one."""
+        published = [each.version for each in self.versions if each.state == "published"]
+        return next(reversed(published or self.readable()), None)
 
     def aliases_of(self, version: str) -> list[str]:
         """The aliases that lead to a version, sorted."""
@@ -126,14 +154,11 @@ class DatasetCatalog(_Part):
             newer = isinstance(fields, dict) and int(fields.get("format_version", 0)) > CATALOG_FORMAT
             if not newer:
                 return cls.model_validate(fields)
-        except (ValueError, TypeError) as error:  # a ValidationError is a ValueError
+        except _NO_CATALOG as error:
             raise CorruptError(
                 f"{where} is not a catalog: {_first_of(error)}. Mend it with: groupstream doctor"
             ) from error
-        raise CorruptError(
-            f"{where} has format {fields['format_version']}, this library reads up to {CATALOG_FORMAT}; "
-            "upgrade with: pip install -U groupstream"
-        )
+        raise newer_format(where, fields["format_version"])
 
 
 def describe_published(manifest: Manifest, content: bytes, published_at: datetime, run: str | None) -> CatalogVersion:
@@ -158,6 +183,14 @@ def describe_published(manifest: Manifest, content: bytes, published_at: datetim
         splits={n: CatalogSplit(**{figure: getattr(s, figure) for figure in figures}) for n, s in splits.items()},
         size_bytes=sum(file.size_bytes for file in manifest.all_files()),
         has_card=any(file.path == layout.CARD for file in manifest.files),
+    )
+
+
+def newer_format(where: str, found: object) -> CorruptError:
+    """The error for a catalog that a later library wrote."""
+    return CorruptError(
+        f"{where} has format {found}, this library reads up to {CATALOG_FORMAT}; "
+        "upgrade with: pip install -U groupstream"
     )
 
 

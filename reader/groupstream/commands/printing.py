@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import sys
+import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 BYTE_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -77,6 +79,34 @@ def progress_bar(what: str, total: int, in_bytes: bool = False) -> Iterator[Call
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
+
+
+@contextlib.contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """While the block runs, a deprecated version is one line on stderr, however often it is opened."""
+    from groupstream.deprecation import DeprecatedVersionWarning
+
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DeprecatedVersionWarning)
+        show = warnings.showwarning
+
+        def show_line(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, DeprecatedVersionWarning):
+                show(message, category, filename, lineno, file, line)
+            elif str(message) not in said:
+                said.add(str(message))
+                print(f"warning: {one_line(str(message))}", file=sys.stderr)
+
+        warnings.showwarning = show_line
+        yield
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
