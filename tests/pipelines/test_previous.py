@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from groupstream import Dataset, Manifest, SpecError
+from groupstream import Dataset, DeprecatedVersionWarning, Manifest, SpecError
+from groupstream.catalog import DatasetCatalog, describe_published, update_catalog
+from groupstream.catalog.changes import add_version, set_alias, set_deleted, set_deprecated
 from groupstream.manifest import Counts
 from groupstream.stores import LocalStore
 from pipelines.previous import earlier_version, previous_version
@@ -60,7 +63,11 @@ def test_the_first_version_has_no_earlier_one(store: LocalStore, compare_to: str
         ("news", "3.0.0", "'3.0.0': news has no version 3.0.0; published are 1.0.0, 2.0.0, 10.0.0"),
         ("news", "11.0.0", "has no version 11.0.0"),
         ("news", "wiki@2.0.0", "'wiki@2.0.0': wiki has no version 2.0.0; published are 3.0.0. Write one, or latest"),
-        ("news", "stable", "'stable': 'stable' is no version of news; write latest or a number: 1.0.0, 2.0.0, 10.0.0"),
+        (
+            "news",
+            "stable",
+            "'stable': 'stable' is no version of news; write an alias or a number: 1.0.0, 2.0.0",
+        ),
         ("news", "1.0", "'1.0' is no version of news"),
         ("books", "stable", "nothing is published of 'books' in .*datasets; correct it or leave it out"),
         ("books", "1.0.0", "nothing is published of 'books'"),
@@ -93,3 +100,55 @@ def test_the_version_before_a_number_is_the_next_smaller_one(
 
 def test_nothing_is_before_the_first_version_of_all(store: LocalStore) -> None:
     assert previous_version(store, "books", "1.0.0") is None
+
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+@pytest.fixture
+def cataloged(store: LocalStore) -> LocalStore:
+    """The same with a catalog of news: `stable` is 1.0.0, `latest` was taken back to 2.0.0."""
+
+    def change(catalog: DatasetCatalog) -> DatasetCatalog:
+        for version in ("1.0.0", "2.0.0", "10.0.0"):
+            content = store.read(f"news/{version}/manifest.json")
+            catalog = add_version(catalog, describe_published(Manifest.from_json(content, ""), content, NOW, None))
+        return set_alias(set_alias(catalog, "stable", "1.0.0", NOW), "latest", "2.0.0", NOW)
+
+    update_catalog(store, "news", change)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("compare_to", "found"),
+    [("stable", "news@1.0.0"), ("news@stable", "news@1.0.0"), ("latest", "news@2.0.0"), ("10.0.0", "news@10.0.0")],
+)
+def test_an_alias_is_found_in_the_catalog(cataloged: LocalStore, compare_to: str, found: str) -> None:
+    assert ref(earlier_version(cataloged, "news", compare_to)) == found
+    assert ref(earlier_version(cataloged, "wiki", "news@stable")) == "news@1.0.0"
+
+
+def test_a_deleted_version_is_no_earlier_one(cataloged: LocalStore) -> None:
+    update_catalog(cataloged, "news", lambda c: set_deleted(c, "10.0.0", "wrong", NOW))
+    assert ref(previous_version(cataloged, "news", "11.0.0")) == "news@2.0.0"
+    with pytest.raises(SpecError, match=r"news has no version 10\.0\.0; published are 1\.0\.0, 2\.0\.0\."):
+        earlier_version(cataloged, "news", "10.0.0")
+
+
+def test_who_compares_with_a_deprecated_version_is_told_and_who_builds_the_next_one_is_not(
+    cataloged: LocalStore,
+) -> None:
+    update_catalog(cataloged, "news", lambda c: set_deprecated(c, "10.0.0", "half of it is missing", NOW))
+    with pytest.warns(
+        DeprecatedVersionWarning, match=r"^news@10\.0\.0 is deprecated: half of it is missing; newest"
+    ):
+        earlier_version(cataloged, "news", "10.0.0")
+    assert ref(previous_version(cataloged, "news", "11.0.0")) == "news@10.0.0"
+
+
+def test_an_alias_of_what_is_gone_is_an_error(cataloged: LocalStore) -> None:
+    cataloged.delete("news/1.0.0/manifest.json")
+    with pytest.raises(
+        SpecError, match=r"'stable': it leads to 1\.0\.0, which cannot be opened; .* doctor"
+    ):
+        earlier_version(cataloged, "news", "stable")
