@@ -21,6 +21,7 @@ PROGRAM = "groupstream"  # also where it runs as a module, so that completion is
 PLATFORM_COMMANDS = (  # named to say what to install for them
     *("build", "card", "catalog", "plan", "preview"),
     *("deprecate", "history", "lineage", "publish", "tag", "untag"),
+    *("delete", "doctor", "gc"),
 )
 
 
