@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,13 +34,15 @@ def deprecate(
 ) -> None:
     """Say that a version should not be used any more, and why. It can still be read, with that message as a warning."""
     from commands.registry_of import registry_of
+    from groupstream.deprecation import DeprecatedVersionWarning
     from groupstream.errors import UsageError
     from lifecycle import deprecation
     from lifecycle.changing import find_published
 
     if undo == (message is not None):
         raise UsageError("give either --message, which says why, or --undo, which takes a deprecation back")
-    published = find_published(ref, root)
+    with warnings.catch_warnings(action="ignore", category=DeprecatedVersionWarning):
+        published = find_published(ref, root)
     with registry_of(published.store.root, dry_run) as registry:
         change = deprecation.deprecate(published, registry, message, dry_run=dry_run)
     if json:

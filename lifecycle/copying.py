@@ -128,15 +128,15 @@ class VersionCopy:
 
         Args, Raises: see `set_alias` in `lifecycle.tagging`.
         """
-        at, actor = datetime.now(UTC), by or current_actor()
+        now, actor = datetime.now(UTC), by or current_actor()
 
         def change(catalog: DatasetCatalog) -> DatasetCatalog:
             for alias in aliases:
-                catalog = set_alias(catalog, alias, self.manifest.version, at, actor)
+                catalog = set_alias(catalog, alias, self.manifest.version, datetime.now(UTC), actor)
             return catalog
 
         published = PublishedVersion(self.target, self.manifest, self.content)
-        return change_version(published, registry, change, published_at=at, dry_run=dry_run, by=actor)
+        return change_version(published, registry, change, published_at=now, dry_run=dry_run, by=actor)
 
     def _run(self, missing: list[StoredFile], on_bytes: Callable[[int], None]) -> None:
         with Bringing(self.source, self.manifest, self.content, self.target, on_bytes) as bringing:

@@ -51,10 +51,10 @@ def deprecate(
         RegistryError: the store has the change, the registry does not: do it again.
     """
     words = None if message is None else _checked(message)
-    at, actor = datetime.now(UTC), by or current_actor()
+    actor = by or current_actor()
 
     def change(catalog: DatasetCatalog) -> DatasetCatalog:
-        return set_deprecated(catalog, published.version, words, at, actor)
+        return set_deprecated(catalog, published.version, words, datetime.now(UTC), actor)
 
     changed = change_version(published, registry, change, dry_run=dry_run, by=actor)
     after = changed.after.get(published.version)

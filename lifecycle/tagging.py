@@ -41,10 +41,10 @@ def set_alias(
         PublishError: the store refuses the write.
         RegistryError: the store has the change, the registry does not: do it again.
     """
-    at, actor = datetime.now(UTC), by or current_actor()
+    actor = by or current_actor()
 
     def change(catalog: DatasetCatalog) -> DatasetCatalog:
-        return catalog_changes.set_alias(catalog, alias, published.version, at, actor)
+        return catalog_changes.set_alias(catalog, alias, published.version, datetime.now(UTC), actor)
 
     changed = change_version(published, registry, change, dry_run=dry_run, by=actor)
     return AliasChange(
@@ -61,12 +61,12 @@ def remove_alias(
         RefNotFoundError: the dataset has no catalog, so no aliases.
         UsageError: it is `latest`, which there always is.
     """
-    at, actor = datetime.now(UTC), by or current_actor()
+    actor = by or current_actor()
     if not is_name(name) or read_catalog(store, name) is None:
         raise RefNotFoundError(f"{name!r} has no aliases in {store.root}. List what is there with: groupstream ls")
 
     def change(catalog: DatasetCatalog) -> DatasetCatalog:
-        return catalog_changes.remove_alias(catalog, alias, at, actor)
+        return catalog_changes.remove_alias(catalog, alias, datetime.now(UTC), actor)
 
     changed = change_catalog(store, registry, name, change, dry_run=dry_run)
     return AliasChange(name, alias, changed.before.aliases.get(alias), None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import pytest
 import yaml
 
 from groupstream.cli import main
+from groupstream.manifest import Manifest, canonical_json
+from groupstream.testing import GcsServer
 from pipelines.plan import Plan, make_plan
 from specs import load_spec
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 
 Command = Callable[..., tuple[int, str, str]]
 MakePlan = Callable[..., Plan]
@@ -75,3 +80,41 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return code, out, err
 
     return run
+
+
+@pytest.fixture
+def news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with news@1.2.0 and news@2.0.0, of the files of a golden version, before anybody was told of them.
+
+    It is the root of whoever types commands in the test, who is called `tester`.
+    """
+    for version in ("1.2.0", "2.0.0"):
+        folder = tmp_path / "root" / "news" / version
+        shutil.copytree(GOLDEN / "text" / "1.0.0", folder, copy_function=shutil.copyfile)
+        manifest = Manifest.from_json((folder / "manifest.json").read_bytes(), "")
+        changed = manifest.model_copy(update={"name": "news", "version": version, "digest": version[0] * 64})
+        (folder / "manifest.json").write_bytes(changed.to_json())
+        (folder / "claim.json").write_bytes(canonical_json({"digest": changed.digest, "run": f"run-{version}"}))
+    monkeypatch.setenv("GROUPSTREAM_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("GROUPSTREAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GROUPSTREAM_USER", "tester")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
+    """A server of the bucket `bucket`, which gs://bucket then is."""
+    with GcsServer("bucket", page_size=3) as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server
+
+
+@pytest.fixture
+def everything(tmp_path: Path, bucket: GcsServer) -> Callable[[], dict[str, object]]:
+    """All that lies in the folder of the test, hidden things too, and in the bucket, by name."""
+
+    def take() -> dict[str, object]:
+        files = {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        return {**files, **{f"gs://{name}": o.generation for name, o in bucket.buckets.of("bucket").items()}}
+
+    return take
