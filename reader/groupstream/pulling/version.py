@@ -15,6 +15,7 @@ from groupstream.manifest import Manifest
 from groupstream.pulling.files import OnBytes, Pull
 from groupstream.refs import Location, resolve
 from groupstream.stores import LocalStore, is_url
+from groupstream.stores.address import without_credentials
 
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset
@@ -132,5 +133,6 @@ def folder_of(to: str | os.PathLike[str]) -> Path:
         UsageError: it is elsewhere.
     """
     if is_url(os.fspath(to)):
-        raise UsageError(f"pull brings a version to a folder of this machine, which {os.fspath(to)} is not")
+        shown = without_credentials(os.fspath(to))
+        raise UsageError(f"pull brings a version to a folder of this machine, which {shown} is not")
     return absolute(to)
