@@ -6,7 +6,14 @@ import functools
 import os
 import re
 from collections.abc import Iterator
-from http.client import BAD_REQUEST, FORBIDDEN, NOT_FOUND, PRECONDITION_FAILED, UNAUTHORIZED
+from http.client import (
+    BAD_REQUEST,
+    FORBIDDEN,
+    NOT_FOUND,
+    PERMANENT_REDIRECT,
+    PRECONDITION_FAILED,
+    UNAUTHORIZED,
+)
 from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
 from typing import Any
@@ -14,7 +21,15 @@ from typing import Any
 from groupstream.stores.address import parse_address
 from groupstream.stores.content_type import content_type
 from groupstream.stores.crc32c import as_base64, from_base64
-from groupstream.stores.failures import NUM_CONNECTIONS, Failure, missing, missing_extra, other_bytes, unreachable
+from groupstream.stores.failures import (
+    ATTEMPTS,
+    NUM_CONNECTIONS,
+    Failure,
+    missing,
+    missing_extra,
+    other_bytes,
+    unreachable,
+)
 from groupstream.stores.limited_pools import limited_adapter
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, Tagged, is_visible
@@ -123,7 +138,7 @@ class GcsStore:
             if isinstance(source, bytes):
                 blob.upload_from_string(source, **options, **self._patience())
             else:
-                blob.upload_from_filename(str(source), **options, **self._patience())
+                _upload_file(blob, source, {**options, **self._patience()})
         except _failures() as error:
             if _code(error) == PRECONDITION_FAILED:
                 return False
@@ -248,6 +263,25 @@ def _bucket(root: str, name: str) -> Any:
     for scheme in ("http://", "https://"):
         client._http.mount(scheme, limited_adapter()(pool_connections=1, pool_maxsize=NUM_CONNECTIONS))
     return client.bucket(name)
+
+
+def _upload_file(blob: Any, source: Path, options: dict[str, Any]) -> None:
+    """Uploads a file, from its beginning again where Google kept a part of a block only.
+
+    It may do so, and says how far it came; its client then does not go on there, and raises ValueError, or takes that
+    answer for a failure where nothing was kept.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            blob.upload_from_filename(str(source), **options)
+        except ValueError:
+            continue
+        except _failures() as error:
+            if _code(error) != PERMANENT_REDIRECT:
+                raise
+        else:
+            return
+    blob.upload_from_filename(str(source), **options)
 
 
 def _close(bucket: Any) -> None:

@@ -93,3 +93,17 @@ def test_a_file_that_is_replaced_meanwhile_is_read_as_one_of_both(tmp_path: Path
     with Changing(tmp_path) as server:
         server.faults.cut(3)
         assert HttpStore(server.url).read("x") == b"3" * 300_000
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 512 << 10])
+@pytest.mark.parametrize("place", ["gcs"], indirect=True)
+def test_an_upload_of_which_a_part_is_kept_arrives_whole(
+    place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept_bytes: int
+) -> None:
+    monkeypatch.setattr("google.cloud.storage.blob._MAX_MULTIPART_SIZE", 1000)
+    content = random.Random(1).randbytes(2 * kept_bytes or 3000)
+    (tmp_path / "source").write_bytes(content)
+    place.server.faults.keep_part(times=2)
+    assert place.store().put_if_absent("x", tmp_path / "source")
+    assert not len(place.server.faults)
+    assert place.store().read("x") == content
