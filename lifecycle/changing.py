@@ -11,7 +11,7 @@ from groupstream.errors import UsageError
 from groupstream.manifest import Manifest
 from groupstream.pulling.version import read_manifest
 from groupstream.refs import resolve
-from groupstream.stores import Store, open_store
+from groupstream.stores import HttpStore, Store, open_store
 from lifecycle.announcing import Change, announcing, record
 
 if TYPE_CHECKING:
@@ -66,6 +66,16 @@ def find_published(ref: str, root: str | None = None) -> PublishedVersion:
     return PublishedVersion(open_store(above), manifest, content)
 
 
+def require_writable(store: Store) -> None:
+    """Refuses a web server before anything is done.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if isinstance(store, HttpStore):
+        raise UsageError(f"{store.root} is a web server, which is only read; name the folder or the bucket behind it")
+
+
 def change_catalog(
     store: Store, registry: Registry | None, name: str, change: Change, *, dry_run: bool = False
 ) -> CatalogChange:
@@ -78,6 +88,7 @@ def change_catalog(
         PublishError: the store refuses the write.
         RegistryError: the store has the change, the registry does not: do it again.
     """
+    require_writable(store)
     if dry_run:
         before = read_catalog(store, name) or DatasetCatalog(name=name)
         return CatalogChange(before, change(before))
@@ -106,6 +117,7 @@ def change_version(
 ) -> CatalogChange:
     """The same for a change that needs the version to be known; where it is not, it is announced with it."""
     store, manifest, content = published
+    require_writable(store)
     announced = announcing(store, manifest, content, published_at=published_at, by=by)
 
     def both(catalog: DatasetCatalog) -> DatasetCatalog:

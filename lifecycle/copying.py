@@ -32,7 +32,7 @@ from groupstream.stores import Store
 from groupstream.stores.crc32c import crc32c_of
 from groupstream.stores.known_crc32c import crc32c_in
 from lifecycle.bringing import Bringing
-from lifecycle.changing import CatalogChange, PublishedVersion, change_version
+from lifecycle.changing import CatalogChange, PublishedVersion, change_version, require_writable
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -200,7 +200,9 @@ def plan_copy(source: Location, target: Store) -> VersionCopy:
 
     Raises:
         CorruptError: what it says cannot be: no name and number, or files that only the protocol writes.
+        UsageError: the target is a web server.
     """
+    require_writable(target)
     content, manifest = read_manifest(source)
     if not is_name(manifest.name) or not is_version(manifest.version):
         raise CorruptError(f"{source} calls itself {manifest.ref!r}, which names no version. Nothing was written")

@@ -8,6 +8,7 @@ import pytest
 
 from groupstream.catalog import read_catalog
 from groupstream.stores import LocalStore, open_store
+from groupstream.testing import FolderServer
 from registry import Registry
 
 
@@ -105,3 +106,11 @@ def test_what_cannot_be_is_refused_in_a_line(command, news, case):
     code, out, err = command(*arguments)
     assert (code, out) == (exit_code, "")
     assert words in err and err.startswith("error: ") and len(err.splitlines()) == 1 and err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("arguments", [["tag", "news@1.2.0", "x"], ["untag", "news", "x"]])
+def test_a_web_server_is_only_read(command, news, arguments):
+    command("tag", "news@1.2.0", "x")
+    with FolderServer(news) as server:
+        code, out, err = command(*arguments, "--root", server.url)
+    assert (code, out) == (2, "") and "is only read" in err and len(err.splitlines()) == 1
