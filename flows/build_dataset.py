@@ -54,7 +54,7 @@ def build_dataset(spec: Spec) -> BuildResult:
             show_checks(spec.name, checked, report)
             refuse_failed(checked.results, report)
             with stages("Draw the card"):
-                number = claim(plan, store, run.claim())
+                number = claim(plan, store, run.claim(), drafted).version
                 version = describe(drafted, checked, number, store)
             folder = f"{spec.name}/{number}"
             location = f"{store.root}/{folder}"

@@ -1,25 +1,21 @@
-"""The version that a build makes: its number, its files, its manifest."""
+"""The version that a build makes: its files, its manifest."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from cards.croissant import croissant
 from cards.hub_card import hub_card
-from groupstream import ConflictError, layout
-from groupstream.commit import claim_version, describe_file, read_claim
-from groupstream.layout import version_key
+from groupstream import layout
+from groupstream.commit import describe_file
 from groupstream.manifest import Manifest, canonical_json
-from groupstream.refs import published_versions
 from groupstream.stores import Store
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from pipelines.card import draw_card, partitioner_in_words, splits_in_words
 from pipelines.checks import Checked, checks_json
 from pipelines.content_store import Content
 from pipelines.draft import Draft
-from pipelines.plan import Plan
 from pipelines.previous import previous_version
 
 
@@ -29,41 +25,6 @@ class Version:
 
     manifest: Manifest
     files: Mapping[str, Content]
-
-
-def find_built(plan: Plan, store: Store) -> str | None:
-    """The published version that this plan would build again, the newest of them."""
-    return _built_among(published_versions(store, plan.spec.name), plan, store)
-
-
-def claim_number(plan: Plan, store: Store, run: Mapping[str, Any]) -> str:
-    """Claims the number of the new version: the one of the spec, or the next major one that no other build has.
-
-    Two builds of one plan at once get the same number: they write the same bytes.
-
-    Raises:
-        ConflictError: another build has the number of the spec.
-    """
-    name, wanted = plan.spec.name, plan.spec.publish.version
-    if wanted is not None:
-        if not claim_version(store, f"{name}/{wanted}", plan.digest, run):
-            raise ConflictError(
-                f"{name}@{wanted} in {store.root} was built from another spec or source, or is being built; "
-                "a version never changes. Set publish.version to another number, or leave it out"
-            )
-        return wanted
-    published = published_versions(store, name)
-    if built := _built_among(published, plan, store):  # by another run, since this one looked
-        return built
-    major = version_key(published[-1])[0] + 1 if published else 1
-    while not claim_version(store, f"{name}/{major}.0.0", plan.digest, run):
-        major += 1
-    return f"{major}.0.0"
-
-
-def _built_among(published: list[str], plan: Plan, store: Store) -> str | None:
-    claims = {version: read_claim(store, f"{plan.spec.name}/{version}") for version in published}
-    return next((v for v in reversed(published) if claims[v].get("digest") == plan.digest), None)
 
 
 def describe_version(draft: Draft, checked: Checked, version: str, store: Store) -> Version:

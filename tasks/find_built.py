@@ -6,8 +6,8 @@ from prefect.cache_policies import NO_CACHE
 import groupstream
 from groupstream.dataset import Dataset
 from groupstream.stores import Store
+from pipelines.claims import find_built as find_version
 from pipelines.plan import Plan
-from pipelines.versions import find_built as find_version
 
 
 @task(name="find-built", cache_policy=NO_CACHE)

@@ -121,8 +121,8 @@ def compare(before: Iterable[np.ndarray], after: Iterable[np.ndarray], num_large
         num_largest: how many changes of a kind to keep.
     """
     found = Differences(num_largest)
-    for old, new in _aligned(iter(before), iter(after)):
-        _count(found, *_matched(old, new))
+    for old, new in aligned(iter(before), iter(after)):
+        _count(found, *matched(old, new))
     return found
 
 
@@ -136,7 +136,7 @@ def merged(tables: Sequence[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
 
 
 def _merged_two(first: Iterator[np.ndarray], second: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    for parts in _aligned(first, second):
+    for parts in aligned(first, second):
         rows, same, _ = _sorted_together(*parts)
         starts = np.flatnonzero(~np.append(False, same))
         sums = rows[starts]
@@ -145,8 +145,8 @@ def _merged_two(first: Iterator[np.ndarray], second: Iterator[np.ndarray]) -> It
         yield sums
 
 
-def _aligned(before: Iterator[np.ndarray], after: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Cuts both into parts that cover the same range of hashes."""
+def aligned(before: Iterator[np.ndarray], after: Iterator[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cuts sorted parts of two group tables anew, so that the two of a pair cover the same range of hashes."""
     empty = np.empty(0, _DTYPE)
     old, new = next(before, empty), next(after, empty)
     while len(old) and len(new):
@@ -174,7 +174,7 @@ def _stop(rows: np.ndarray, last: tuple[int, int]) -> int:
     return start + int(np.searchsorted(rows["low"][start:stop], np.uint64(last[1]), "right"))
 
 
-def _matched(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def matched(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Rows only in `old`, rows only in `new`, and the rows in both, twice in the same order."""
     rows, same, order = _sorted_together(old, new)
     first = np.append(same, False)

@@ -43,3 +43,20 @@ def test_the_ids_that_are_expected_belong_to_the_digest_and_their_place_does_not
     first = digest(tmp_path / "ids.txt", "a\nb\n")
     assert digest(tmp_path / "others.txt", "a\r\nb") == first
     assert digest(tmp_path / "ids.txt", "a\nc\n") != first
+
+
+def test_the_digest_follows_the_content_not_the_place(jsonl_source, tmp_path):
+    def digest(**changes) -> str:
+        source = {"kind": "jsonl", "paths": [f"{jsonl_source}/*"]}
+        fields = {"name": "test", "source": source, "partitioner": {"kind": "feature", "feature": "key"}}
+        return make_plan(Spec.model_validate({**fields, **changes}, extra="forbid")).digest
+
+    plain = digest()
+    assert digest(runner={"num_workers": 2}, publish={"root": "/elsewhere"}) == plain
+    jsonl_source.rename(tmp_path / "moved")
+    moved = {"kind": "jsonl", "paths": [f"{tmp_path}/moved/*"]}
+    assert digest(source=moved) == plain
+    changed = tmp_path / "moved" / "part-0.jsonl"
+    changed.write_text(changed.read_text() + '{"key": "k", "text": "t", "file": 0, "row": 0}\n')
+    assert digest(source=moved) != plain
+    assert len({digest(source=moved, seed=s) for s in range(3)}) == 3
