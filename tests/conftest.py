@@ -18,6 +18,7 @@ import pytest
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
+os.environ["GROUPSTREAM_RECORD_PULLS"] = "0"  # tests pull from folders that must stay as they are
 for _variable in ("GROUPSTREAM_ROOT", "GROUPSTREAM_REGISTRY_URL"):
     os.environ.pop(_variable, None)
 

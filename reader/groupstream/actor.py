@@ -8,13 +8,17 @@ import socket
 
 ACTOR_VARIABLE = "GROUPSTREAM_USER"
 
+_MAX_CHARACTERS = 200
+
 
 def current_actor() -> str:
-    """$GROUPSTREAM_USER, or `user@host` as this machine calls them."""
-    if named := os.environ.get(ACTOR_VARIABLE):
-        return named
+    """$GROUPSTREAM_USER, or `user@host` as this machine calls them; at most 200 characters."""
+    named = os.environ.get(ACTOR_VARIABLE, "").strip()
+    return (named or f"{_user()}@{socket.gethostname()}")[:_MAX_CHARACTERS]
+
+
+def _user() -> str:
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (OSError, KeyError):  # no such user on this machine, as in some containers
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+        return str(os.getuid())

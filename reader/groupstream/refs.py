@@ -20,7 +20,7 @@ from groupstream.catalog.model import LATEST, CatalogVersion, DatasetCatalog
 from groupstream.commands.printing import one_line
 from groupstream.deprecation import warn_if_deprecated
 from groupstream.disk import absolute
-from groupstream.errors import GroupstreamError, RefNotFoundError, UsageError
+from groupstream.errors import GroupstreamError, RefNotFoundError, StoreError, UsageError
 from groupstream.layout import CATALOG, MANIFEST, TOMBSTONE, is_alias, is_name, is_version
 from groupstream.stores import Store, is_url, open_store
 from groupstream.stores.address import parse_address
@@ -71,6 +71,19 @@ def resolve(ref: str | os.PathLike[str], root: str | os.PathLike[str] | None = N
         return _at_path(text)
     asked = _Asked(open_store(os.fspath(root or default_root())), name, wanted or LATEST, text, root)
     return Location(asked.store, f"{name}/{_found(asked)}")
+
+
+def catalog_of(location: Location) -> DatasetCatalog | None:
+    """The catalog that says what may change about a version; None where there is none, or it cannot be read."""
+    *above, name, version = str(location).rsplit("/", 2)
+    if not (above and is_name(name) and is_version(version)):
+        return None
+    try:
+        path = f"{location.folder.rpartition('/')[0]}/{CATALOG}".lstrip("/")
+        catalog = catalog_if_readable(location.store, name, path)
+    except StoreError:
+        return None
+    return catalog if catalog and catalog.name == name else None
 
 
 class _Asked(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,8 @@ from groupstream.stores import LocalStore
 from groupstream.testing import WrappedStore
 from groupstream.tfds_metadata import dataset_info_json, features_json
 from groupstream.tfrecord import OVERHEAD_BYTES, frame_records
+
+os.environ["GROUPSTREAM_RECORD_PULLS"] = "0"  # tests pull from folders that must stay as they are
 
 GOLDEN = Path(__file__).parents[2] / "tests" / "golden"
 MakeVersion = Callable[..., Path]

@@ -46,13 +46,21 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 def test_ls_lists_the_versions(shown: Any) -> None:
     assert [line.split() for line in shown("ls").splitlines()] == [
-        ["version", "groups", "examples", "bytes", "words"],
-        ["digits@1.0.0", "3", "20", "1.4", "kB", "0"],
-        ["tags@1.0.0", "4", "24", "3.7", "kB", "24"],
-        ["text@1.0.0", "8", "40", "6.5", "kB", "186"],
+        ["version", "aliases", "published", "groups", "examples", "bytes", "words"],
+        ["digits@1.0.0", "2026-11-25", "3", "20", "1.4", "kB", "0"],
+        ["tags@1.0.0", "2026-11-25", "4", "24", "3.7", "kB", "24"],
+        ["text@1.0.0", "2026-11-25", "8", "40", "6.5", "kB", "186"],
     ]
+    figures = {"groups": 4, "examples": 24, "bytes": 3741, "words": 24}
     assert json.loads(shown("ls", "tags", "--json")) == [
-        {"ref": "tags@1.0.0", "groups": 4, "examples": 24, "bytes": 3741, "words": 24}
+        {
+            "ref": "tags@1.0.0",
+            "aliases": [],
+            "state": "published",
+            "message": "",
+            "published_at": "2026-11-25T06:58:29+00:00",
+            **figures,
+        }
     ]
 
 

@@ -22,7 +22,7 @@ _BREAKS = ("@", "=")  # Bash takes these as words of their own
 
 
 def complete_ref(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of datasets; of one that is written out, or the only one that fits, its versions too."""
+    """Names of datasets; of one that is written out, or the only one that fits, its aliases and versions."""
     with _quietly():
         return _refs(ctx.params.get("root"), incomplete)
     return []
@@ -66,26 +66,36 @@ def _quietly() -> Iterator[None]:
 
 
 def _refs(root: str | None, incomplete: str) -> list[str]:
-    from groupstream.refs import default_root, published_versions
-    from groupstream.stores import open_store
-
     name, at, _ = incomplete.partition("@")
     names = [name] if at else _names(root, name)
     if len(names) != 1 and name not in names:
         return names
     [chosen] = names if len(names) == 1 else [name]
-    versions = published_versions(open_store(root or default_root()), chosen)
-    offered = [f"{chosen}@{v}" for v in ["latest", *reversed(versions)]] if versions else []
+    offered = [f"{chosen}@{end}" for end in _ends(root, chosen)]
     return [ref for ref in [*(names if not at else []), *offered] if ref.startswith(incomplete)]
 
 
+def _ends(root: str | None, name: str) -> list[str]:
+    """What may follow the @: aliases, latest first; then numbers, newest first. One request if there is a catalog."""
+    from groupstream.catalog import LATEST, read_catalog
+    from groupstream.refs import default_root, published_versions
+    from groupstream.stores import open_store
+
+    store = open_store(root or default_root())
+    catalog = read_catalog(store, name)
+    if catalog is None:
+        versions = published_versions(store, name)
+        return [LATEST, *reversed(versions)] if versions else []
+    aliases = sorted(catalog.aliases, key=lambda alias: (alias != LATEST, alias))
+    return [*aliases, *reversed(catalog.readable())]
+
+
 def _names(root: str | None, incomplete: str) -> list[str]:
-    from groupstream.layout import is_name
+    from groupstream.catalog import dataset_names
     from groupstream.refs import default_root
     from groupstream.stores import open_store
 
-    folders = open_store(root or default_root()).folders("")
-    return [name for name in folders if is_name(name) and name.startswith(incomplete)]
+    return [name for name in dataset_names(open_store(root or default_root())) if name.startswith(incomplete)]
 
 
 def _splits(words: list[str], root: str | None) -> list[str]:

@@ -30,22 +30,41 @@ def info(ref: Ref, root: Root = None, json: Json = False) -> None:
     from groupstream.dataset import open_dataset
 
     dataset = open_dataset(ref, root)
+    known = _in_catalog(dataset)
     if json:
-        typer.echo(to_json(dataset.manifest.model_dump(mode="json"), indent=2))
+        more = {"catalog": known} if known else {}
+        typer.echo(to_json({**dataset.manifest.model_dump(mode="json"), **more}, indent=2))
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
-    for what, text in _lines(dataset):
+    for what, text in _lines(dataset, known):
         table.add_row(Text(one_line(what)), Text(visible(text), "bold" if what == "version" else "", overflow="fold"))
     Console().print(table)
 
 
-def _lines(dataset: Dataset) -> Iterator[Line]:
+def _in_catalog(dataset: Dataset) -> dict[str, Any]:
+    """What may change about a version; empty where no catalog has it, as beside a copy."""
+    from groupstream.refs import catalog_of
+
+    version = dataset.manifest.version
+    catalog = catalog_of(dataset.stored_at)
+    known = catalog.get(version) if catalog else None
+    if catalog is None or known is None:
+        return {}
+    fields = {"aliases", "state", "message", "published_at", "changed_at", "changed_by"}
+    return {"aliases": catalog.aliases_of(version), **known.model_dump(mode="json", include=fields)}
+
+
+def _lines(dataset: Dataset, known: Mapping[str, Any]) -> Iterator[Line]:
     manifest = dataset.manifest
     yield "version", manifest.ref
+    if known:
+        yield "aliases", ", ".join(known["aliases"]) or "none"
+    if known and known["state"] != "published":
+        yield "state", one_line(f"{known['state']}: {known['message'] or 'no reason given'}")
     yield "what", manifest.description
     yield "in", dataset.location
     yield from _licence(manifest)
@@ -55,6 +74,8 @@ def _lines(dataset: Dataset) -> Iterator[Line]:
     yield "groups by", _settings(manifest.spec.get("partitioner", {}))
     yield "source", _settings(manifest.source)
     yield "dropped", ", ".join(f"{n:,} {reason}" for reason, n in manifest.counts.dropped.items()) or "none"
+    if manifest.counts.regrouped:
+        yield "regrouped", ", ".join(f"{n:,} {done}" for done, n in manifest.counts.regrouped.items())
     yield "checks", _checks(manifest)
     yield "on disk", _on_disk(manifest)
     yield "built", _built(dataset)

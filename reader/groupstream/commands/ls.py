@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from groupstream.commands.completion import complete_name
 from groupstream.commands.options import Json, Root
-from groupstream.commands.printing import format_bytes, one_line, to_json
+from groupstream.commands.printing import cut, format_bytes, one_line, to_json
 
 if TYPE_CHECKING:
-    from groupstream.errors import GroupstreamError
+    from concurrent.futures import Executor
+
+    from groupstream.catalog.listing import ListedVersion
     from groupstream.stores import Store
 
-_COLUMNS = ("groups", "examples", "bytes", "words")
+Row = dict[str, Any]
+
+_FIGURES = ("groups", "examples", "bytes", "words")
+_MESSAGE_CHARACTERS = 60
+_DATASETS = 16  # that are looked at at once
+_MANIFESTS = 32  # that are read at once, of versions that no catalog has
 
 
 def register(app: typer.Typer) -> None:
@@ -27,17 +34,21 @@ def ls(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="One dataset; default all.", autocompletion=complete_name)
     ] = None,
+    deleted: Annotated[bool, typer.Option("--all", help="Those that are deleted, too.")] = False,
     root: Root = None,
     json: Json = False,
 ) -> None:
-    """List the published versions."""
+    """List the versions with their aliases."""
     from groupstream.refs import default_root
 
-    rows, errors = list_versions(root, name)
+    found, errors = list_versions(root, name)
+    rows = [row for row in found if deleted or row["state"] != "deleted"]
     if json:
         typer.echo(to_json(rows, indent=2))
     elif rows:
         _print_table(rows)
+    elif found:
+        typer.echo("all versions are deleted; see them with: groupstream ls --all", err=True)
     elif not errors:
         typer.echo(f"no dataset in {root or default_root()}; build one with: groupstream build SPEC", err=True)
     for error in errors:
@@ -46,49 +57,79 @@ def ls(
         raise typer.Exit(1)
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: list[Row]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("version", *_COLUMNS, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+    has_states = any(row["state"] != "published" for row in rows)
+    table = Table("version", "aliases", *["state"] * has_states, "published", box=None, pad_edge=False)
+    for figure in _FIGURES:
+        table.add_column(figure, justify="right")
     for row in rows:
-        numbers = (format_bytes(row[n]) if n == "bytes" else f"{row[n]:,}" for n in _COLUMNS)
-        table.add_row(row["ref"], *numbers)
+        state = [_state(row)] if has_states else []
+        numbers = (format_bytes(row[n]) if n == "bytes" else f"{row[n]:,}" for n in _FIGURES)
+        cells = (row["ref"], ", ".join(row["aliases"]), *state, (row["published_at"] or "")[:10], *numbers)
+        table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     Console().print(table)
 
 
-def list_versions(root: str | None, name: str | None) -> tuple[list[dict[str, Any]], list[GroupstreamError]]:
-    """One row a version, by name, then by number; and what is wrong with those that cannot be read."""
-    from groupstream.errors import RefNotFoundError
-    from groupstream.layout import is_name
+def _state(row: Row) -> str:
+    message = cut(one_line(row["message"]), _MESSAGE_CHARACTERS)
+    return f"{row['state']}: {message}" if message else "" if row["state"] == "published" else row["state"]
+
+
+def list_versions(root: str | None, name: str | None) -> tuple[list[Row], list[Exception]]:
+    """One row a version, by name, then by number; and what is wrong with those that cannot be read.
+
+    One request for the names, two a dataset: for its catalog, and for the folders that this may lack.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     from groupstream.refs import default_root
     from groupstream.stores import open_store
 
     store = open_store(root or default_root())
-    names = [n for n in store.folders("") if is_name(n)]
-    found = [one for n in names if name in (None, n) for one in _of_dataset(store, n)]
+    names = _names(store, name)
+    with ThreadPoolExecutor(_DATASETS) as datasets, ThreadPoolExecutor(_MANIFESTS) as manifests:
+        found = [one for rows in datasets.map(lambda n: list(_of_dataset(store, n, manifests)), names) for one in rows]
     if name is not None and not found:
-        raise RefNotFoundError(f"no dataset {name!r} in {store.root}; there are: {', '.join(names) or 'none'}")
+        raise _no_dataset(store, name)
     return [one for one in found if isinstance(one, dict)], [one for one in found if not isinstance(one, dict)]
 
 
-def _of_dataset(store: Store, name: str) -> Iterator[dict[str, Any] | GroupstreamError]:
-    """A row, or what is wrong, for each version."""
-    from groupstream.dataset import open_dataset
-    from groupstream.errors import CorruptError, StoreError
-    from groupstream.refs import published_versions
+def _names(store: Store, name: str | None) -> Iterable[str]:
+    from groupstream.catalog import dataset_names
+    from groupstream.layout import is_name
 
-    try:
-        versions = published_versions(store, name)
-    except StoreError as error:
-        yield error
-        return
-    for ref in (f"{name}@{version}" for version in versions):
-        try:
-            splits = open_dataset(ref, store.root).manifest.splits.values()
-        except (CorruptError, StoreError) as error:
-            yield error
-        else:
-            yield {"ref": ref, **{n: sum(getattr(s.statistics, f"num_{n}") for s in splits) for n in _COLUMNS}}
+    if name is None:
+        return dataset_names(store)
+    return [name] if is_name(name) else []
+
+
+def _no_dataset(store: Store, name: str) -> Exception:
+    from groupstream.catalog import dataset_names
+    from groupstream.errors import RefNotFoundError
+
+    there = ", ".join(dataset_names(store)) or "none"
+    return RefNotFoundError(f"no dataset {name!r} in {store.root}; there are: {there}")
+
+
+def _of_dataset(store: Store, name: str, manifests: Executor) -> Iterator[Row | Exception]:
+    """A row, or what is wrong, for each version."""
+    from groupstream.catalog.listing import UnreadableVersion, all_versions, overview
+
+    for one in all_versions(store, name, overview(store, name), manifests):
+        yield one.error if isinstance(one, UnreadableVersion) else _row(name, one)
+
+
+def _row(name: str, listed: ListedVersion) -> Row:
+    version = listed.described
+    return {
+        "ref": f"{name}@{version.version}",
+        "aliases": list(listed.aliases),
+        "state": version.state,
+        "message": version.message,
+        "published_at": listed.published_at and listed.published_at.isoformat(timespec="seconds"),
+        **{n: sum(getattr(s, f"num_{n}") for s in version.splits.values()) for n in _FIGURES},
+    }

@@ -49,7 +49,7 @@ def pull(
     json: Json = False,
 ) -> None:
     """Bring a version, or some of it, to this machine; what is there already is not read again."""
-    from groupstream.pulling.version import is_here, plan
+    from groupstream.pulling.version import bring, is_here, plan
     from groupstream.refs import resolve
 
     location = resolve(ref, root)
@@ -60,7 +60,7 @@ def pull(
     missing = 0 if is_decoded_only else planned.missing_bytes()
     if not dry_run and not is_decoded_only:
         with _saying_how_to_go_on(), progress_bar("Pulling", missing, in_bytes=True) as on_bytes:
-            planned.run(on_bytes)
+            bring(planned, on_bytes)
     if not dry_run and arrow:
         _make_arrow_copy(folder, planned.splits)
     if json:

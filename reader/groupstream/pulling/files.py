@@ -73,6 +73,11 @@ class Pull:
         return sum(file.size_bytes for file in self.files)
 
     @property
+    def num_groups(self) -> int | None:
+        """None: of the splits that were asked for, all."""
+        return None
+
+    @property
     def staging(self) -> Path:
         """Where its files are until they are whole. Named by the manifest: parts of another one are of no use."""
         return self.root / layout.STAGING / f"{self._staging_prefix}{self._manifest_sha256[:16]}"

@@ -76,6 +76,11 @@ class GroupsPull:
         """Of the groups."""
         return sum(int(pc.sum(table["length_bytes"]).as_py()) for table in self.tables.values())
 
+    @property
+    def num_groups(self) -> int:
+        """Of all splits that have one of them."""
+        return sum(table.num_rows for table in self.tables.values())
+
     def missing_bytes(self) -> int:
         """What is still to be read: all or nothing."""
         with explaining_errors(self.root):

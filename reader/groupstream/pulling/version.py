@@ -13,7 +13,9 @@ from groupstream.disk import absolute
 from groupstream.errors import UnknownKeyError, UsageError
 from groupstream.manifest import Manifest
 from groupstream.pulling.files import OnBytes, Pull
+from groupstream.pulling.record import record_pull
 from groupstream.refs import Location, resolve
+from groupstream.stored import read_manifest_file
 from groupstream.stores import LocalStore, is_url
 from groupstream.stores.address import without_credentials
 
@@ -41,7 +43,7 @@ def pull(
     With `group_ids`, the result is a small version of its own: same name, same number, only these groups.
 
     Args:
-        ref: `name@version`, `name@latest`, `name`, or where a version lies.
+        ref: `name@version`, `name@alias`, `name`, or where a version lies.
         root: the store to look refs up in. Default: $GROUPSTREAM_ROOT, or ~/groupstream.
         splits: only these splits; default all.
         group_ids: only these groups, of each of the splits that has them.
@@ -51,12 +53,15 @@ def pull(
         on_bytes: called with the number of bytes that have just come, one call at a time.
 
     Raises:
-        RefNotFoundError: nothing published is named so.
+        RefNotFoundError: nothing published is named so, or it is deleted.
         UnknownKeyError: the version lacks one of the splits or groups.
         ConflictError: there is another version of this name and number in the folder.
         CorruptError: the source has other bytes than its manifest says.
         StoreError: the source cannot be reached.
         PublishError: the folder cannot be written, or has no room.
+
+    Warns:
+        DeprecatedVersionWarning: it should not be used any more.
     """
     from groupstream.arrow_copy import make_arrow_copy
     from groupstream.dataset import open_dataset
@@ -64,11 +69,25 @@ def pull(
     location = resolve(ref, root)
     planned = plan(location, splits, group_ids, to)
     if not (arrow and is_here(location, group_ids, to)):
-        planned.run(on_bytes)
+        bring(planned, on_bytes)
         location = Location(LocalStore(planned.root), f"{planned.manifest.name}/{planned.manifest.version}")
     if arrow:
         make_arrow_copy(open_dataset(str(location)), planned.splits)
     return open_dataset(str(location), arrow=arrow)
+
+
+def bring(planned: Pull | GroupsPull, on_bytes: OnBytes = lambda count: None) -> None:
+    """Runs a pull, and leaves a record of it in the store if it brought anything; see `record`."""
+    came = 0
+
+    def count(num_bytes: int) -> None:
+        nonlocal came
+        came += num_bytes
+        on_bytes(num_bytes)
+
+    planned.run(count)
+    if came:
+        record_pull(planned.location, planned.splits, came, planned.num_groups)
 
 
 def plan(
@@ -108,9 +127,8 @@ def plan_pull(
 
 def read_manifest(location: Location) -> tuple[bytes, Manifest]:
     """The bytes of a version's manifest, and what they say."""
-    path = f"{location.folder}/{layout.MANIFEST}"
-    content = location.store.read(path)
-    return content, Manifest.from_json(content, f"{location.store.root}/{path}")
+    content = read_manifest_file(location.store, location.folder)
+    return content, Manifest.from_json(content, f"{location.store.root}/{location.folder}/{layout.MANIFEST}")
 
 
 def known_splits(manifest: Manifest, splits: Iterable[str] | None) -> list[str]:
