@@ -2,7 +2,7 @@
 
 A file of this machine is uploaded as it is, if it has the CRC32C of the manifest. What comes from elsewhere, or goes to
 a folder, is brought to a staging area first and compared with its SHA-256. That takes the room of four files on the
-disk, the largest ones at worst, and 200 MiB of memory, however large the version is.
+disk, the largest ones at worst, and up to 400 MB of memory (350 were measured), however large the version is.
 """
 
 from __future__ import annotations
