@@ -4,4 +4,7 @@ Each changes the store first, which is the truth: its catalog by compare and swa
 dies in between is mended by doing it again, or by the doctor.
 
     announcing.py   a version that has just been published becomes known
+    changing.py     a change of a catalog, then of the registry: tagging.py, deprecation.py
+    copying.py      a version is published in another root; bringing.py moves its bytes
+    history.py      what happened to a dataset; lineage.py: where a version comes from, and who used it
 """
