@@ -8,7 +8,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from groupstream.catalog import CatalogVersion, DatasetCatalog
-from groupstream.layout import is_alias
 from registry.connection import Connected
 from registry.descriptions import columns_of_catalog, describe
 from registry.errors import RegistryError
@@ -34,10 +33,9 @@ class Catalogs(Connected):
             rebuilt: the catalog was lost and made anew, so it counts from 1 again: take it whatever its revision.
 
         Raises:
-            RegistryError: it holds what a catalog cannot, or another build than this registry as some version.
-            UsageError: its name cannot be one of a dataset.
+            RegistryError: an alias leads to what cannot be opened, or some version is of another build than here.
         """
-        self._refuse_malformed(root, catalog)
+        _refuse_blind_aliases(root, catalog)
         with self._writing() as session:
             dataset = dataset_row(session, root, catalog.name, lock=True)
             if catalog.revision < dataset.catalog_revision and not rebuilt:
@@ -77,27 +75,26 @@ class Catalogs(Connected):
     def _take_version(self, session: Session, dataset: Dataset, entry: CatalogVersion) -> None:
         columns = columns_of_catalog(entry, location_of(dataset.root, dataset.name, entry.version))
         row = version_row(session, dataset, entry.version, columns)
-        if row.digest != entry.digest:
+        if row.digest != columns["digest"]:
             if row.state.is_settled:
                 raise RegistryError(
                     f"{dataset.name}@{entry.version} is {row.state.value} in registry {self.url} with digest "
-                    f"{row.digest[:12]}, and {entry.digest[:12]} in the catalog of {dataset.root!r}; a version never "
-                    "changes. If the store was made anew, set GROUPSTREAM_REGISTRY_URL to a new registry"
+                    f"{row.digest[:12]}, and {columns['digest'][:12]} in the catalog of {dataset.root!r}; a version "
+                    "never changes. If the store was made anew, set GROUPSTREAM_REGISTRY_URL to a new registry"
                 )
             describe(row, columns)
         row.run_id = row.run_id or entry.run
         row.published_at = row.published_at or entry.published_at
-        move_to(row, VersionState(entry.state), entry.message)
+        move_to(row, VersionState(entry.state), entry.message, entry.changed_at or entry.published_at, entry.changed_by)
 
-    def _refuse_malformed(self, root: str, catalog: DatasetCatalog) -> None:
-        """Who can write to a store can write anything there."""
-        readable = set(catalog.readable())
-        names = {*catalog.aliases, *(move.alias for move in catalog.history)}
-        wrong = [f"the alias {alias!r}" for alias in sorted(names) if not is_alias(alias)]
-        wrong += [f"{alias} -> {aimed!r}" for alias, aimed in catalog.aliases.items() if aimed not in readable]
-        if wrong:
+
+def _refuse_blind_aliases(root: str, catalog: DatasetCatalog) -> None:
+    """Who can write to a store can write anything there."""
+    readable = set(catalog.readable())
+    for alias, version in catalog.aliases.items():
+        if version not in readable:
             raise RegistryError(
-                f"the catalog of {catalog.name!r} in {root!r} holds {wrong[0][:100]}, which cannot be; "
+                f"the catalog of {catalog.name} in {root!r} leads {alias!r} to {version!r}, which cannot be opened; "
                 "mend it with: groupstream doctor"
             )
 

@@ -43,7 +43,11 @@ def open_engine(url: str) -> Engine:
 def _opened(parsed: URL) -> Engine:
     with one_line_errors(parsed):
         engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql_engine(parsed)
-        migrate(engine)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     return engine
 
 

@@ -27,7 +27,7 @@ def columns_of_manifest(manifest: Manifest, location: str) -> dict[str, Any]:
     content = storable(manifest.model_dump(mode="json"))
     of_splits = {name: split["statistics"] for name, split in content["splits"].items()}
     return {
-        "digest": manifest.digest,
+        "digest": storable(manifest.digest),
         "location": location,
         "has_manifest": True,
         "num_shards": sum(len(split.shards) for split in manifest.splits.values()),
@@ -43,7 +43,7 @@ def columns_of_catalog(entry: CatalogVersion, location: str) -> dict[str, Any]:
     """The few that come from the catalog, where the manifest was never recorded here; the others are empty."""
     of_splits = storable({name: split.model_dump() for name, split in entry.splits.items()})
     return {
-        "digest": entry.digest,
+        "digest": storable(entry.digest),
         "location": location,
         "has_manifest": False,
         "num_shards": 0,

@@ -100,6 +100,7 @@ class Version(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     published_at: Mapped[datetime | None]
     changed_at: Mapped[datetime] = mapped_column(default=utc_now)  # its state or its message
+    changed_by: Mapped[str] = mapped_column(StoredText, default="")
 
     dataset: Mapped[Dataset] = relationship(lazy="joined", innerjoin=True)
 

@@ -43,7 +43,7 @@ class VersionRecord:
         statistics: of each split, as in the manifest.
         parent_name: with `parent_version` and `parent_digest`, the version that it was partitioned anew from.
         created_at: when the version was first reserved or recorded, in UTC.
-        changed_at: when its state or its message last changed.
+        changed_at: when its state or its message last changed; `changed_by`: who deprecated or deleted it.
     """
 
     name: str
@@ -73,6 +73,7 @@ class VersionRecord:
     created_at: datetime
     published_at: datetime | None
     changed_at: datetime
+    changed_by: str
 
     @property
     def ref(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from tenacity import retry, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from registry.errors import RegistryError
@@ -30,10 +30,10 @@ _PASSING_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BEFORE_A_SESSION = ("too many clients", "remaining connection slots", "starting up", "shutting down")
 
 
-def is_passing(error: BaseException | None) -> bool:
+def is_passing(error: BaseException) -> bool:
     """Whether what failed may succeed when it is done again."""
-    cause = error.__cause__ if isinstance(error, RegistryError) else error
-    if not isinstance(cause, DBAPIError):
+    cause = _error_of_database(error)
+    if cause is None:
         return False
     if isinstance(cause.orig, sqlite3.Error):
         code = getattr(cause.orig, "sqlite_errorcode", 0)  # Python's own errors have none
@@ -46,9 +46,15 @@ def is_passing(error: BaseException | None) -> bool:
 
 def is_passing_once_connected(error: BaseException) -> bool:
     """As `is_passing`, for a registry that was opened before: then a refused connection is a server that restarts."""
-    cause = error.__cause__ if isinstance(error, RegistryError) else error
-    lost = isinstance(cause, DBAPIError) and getattr(cause.orig, "sqlstate", "") is None
-    return is_passing(error) or (lost and type(getattr(cause, "orig", None)).__name__ == "OperationalError")
+    cause = _error_of_database(error)
+    no_session = isinstance(cause, OperationalError) and getattr(cause.orig, "sqlstate", "") is None
+    return no_session or is_passing(error)
+
+
+def _error_of_database(error: BaseException) -> DBAPIError | None:
+    """What a RegistryError was made of, even where it hides it since it quotes a password."""
+    cause = error.__context__ if isinstance(error, RegistryError) else error
+    return cause if isinstance(cause, DBAPIError) else None
 
 
 _WAIT = wait_random_exponential(multiplier=0.05, max=5)  # seconds

@@ -8,6 +8,7 @@ from sqlalchemy import Select, select
 
 from groupstream.layout import version_key
 from groupstream.manifest import Manifest
+from registry.columns import storable
 from registry.connection import Connected
 from registry.descriptions import columns_of_manifest, describe
 from registry.errors import RegistryError
@@ -38,7 +39,7 @@ class Versions(Connected):
         with self._writing() as session:
             row = version_row(session, dataset_row(session, root, manifest.name), manifest.version, columns)
             self._refuse_deleted(row, manifest)
-            self._refuse_other_build(row, manifest)
+            self._refuse_other_build(row, manifest.ref, columns["digest"])
             if not row.state.is_settled:
                 describe(row, columns)
                 row.run_id = run_id
@@ -63,7 +64,7 @@ class Versions(Connected):
         columns = columns_of_manifest(manifest, location_of(root, manifest.name, manifest.version))
         with self._writing() as session:
             row = version_row(session, dataset_row(session, root, manifest.name), manifest.version, columns)
-            self._refuse_other_build(row, manifest)
+            self._refuse_other_build(row, manifest.ref, columns["digest"])
             describe(row, columns)
             row.run_id = run_id or row.run_id
             row.published_at = row.published_at or published_at
@@ -75,7 +76,7 @@ class Versions(Connected):
         """Records that a build will not finish. One that is published stays so, as does one of another build."""
         with self._writing() as session:
             row = find_version(session, root, name, version)
-            if row is not None and row.state is VersionState.PENDING and row.digest == digest:
+            if row is not None and row.state is VersionState.PENDING and row.digest == storable(digest):
                 move_to(row, VersionState.FAILED)
 
     @retried
@@ -100,11 +101,11 @@ class Versions(Connected):
                 "number stays taken; set publish.version to another number"
             )
 
-    def _refuse_other_build(self, row: Version, manifest: Manifest) -> None:
-        if row.state.is_settled and row.digest != manifest.digest:
+    def _refuse_other_build(self, row: Version, ref: str, digest: str) -> None:
+        if row.state.is_settled and row.digest != digest:
             raise RegistryError(
-                f"{manifest.ref} is {row.state.value} in registry {self.url} with digest {row.digest[:12]}, not "
-                f"{manifest.digest[:12]}; a version never changes. Set publish.version to another number"
+                f"{ref} is {row.state.value} in registry {self.url} with digest {row.digest[:12]}, not {digest[:12]}; "
+                "a version never changes. Set publish.version to another number"
             )
 
 
@@ -113,10 +114,10 @@ def location_of(root: str, name: str, version: str) -> str:
     return f"{normal_root(root).rstrip('/')}/{name}/{version}"
 
 
-def move_to(row: Version, state: VersionState, message: str = "") -> None:
-    """Sets the state and its message. `changed_at` moves where they change."""
-    if (row.state, row.message) != (state, message):
-        row.state, row.message, row.changed_at = state, message, utc_now()
+def move_to(row: Version, state: VersionState, message: str = "", at: datetime | None = None, by: str = "") -> None:
+    """Sets the state and its message. `changed_at` and `changed_by` move where they change."""
+    if (row.state, row.message) != (state, storable(message)):
+        row.state, row.message, row.changed_at, row.changed_by = state, message, at or utc_now(), by
 
 
 def _query(name: str | None, root: str | None) -> Select[tuple[Version]]:

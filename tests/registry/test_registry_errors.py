@@ -26,7 +26,9 @@ def message_of_opening(url: str) -> str:
 
 
 def test_public_names_are_there():
-    assert registry.__all__ == ["Registry", "RegistryError", "RunRecord", "VersionRecord", "default_registry_url"]
+    records = ["AliasMoveRecord", "DatasetRecord", "Lineage", "Metric", "PullRecord"]
+    others = ["Registry", "RegistryError", "RelatedVersion", "RunRecord", "VersionRecord", "default_registry_url"]
+    assert registry.__all__ == [*records, *others]
     assert all(hasattr(registry, name) for name in registry.__all__)
     assert issubclass(RegistryError, GroupstreamError)
 
@@ -49,12 +51,12 @@ def test_file_that_is_no_database_is_refused(tmp_path: Path):
     assert "file is not a database" in message_of_opening(f"sqlite:///{tmp_path}/registry.db")
 
 
-def test_database_that_cannot_be_written_can_be_read_only(registry: Registry, tmp_path: Path):
-    registry.start_run("r1", "fedwiki", "d1")
+def test_database_that_cannot_be_written_can_be_read_only(sqlite_registry: Registry, tmp_path: Path):
+    sqlite_registry.start_run("r1", "/data", "fedwiki", "d1")
     read_only = Registry(f"sqlite:///file:{tmp_path}/registry.db?mode=ro&uri=true")
     assert [run.id for run in read_only.runs()] == ["r1"]
     with pytest.raises(RegistryError, match=r"attempt to write a readonly database\. Set [^\n]*$"):
-        read_only.start_run("r2", "fedwiki", "d1")
+        read_only.start_run("r2", "/data", "fedwiki", "d1")
     read_only.close()
 
 
@@ -63,11 +65,11 @@ def test_database_that_cannot_be_written_cannot_be_begun(tmp_path: Path):
     assert "readonly database" in message_of_opening(f"sqlite:///file:{tmp_path}/registry.db?mode=ro&uri=true")
 
 
-def test_write_that_the_database_refuses_is_one_line(registry: Registry, url: str):
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+def test_write_that_the_database_refuses_is_one_line(sqlite_registry: Registry, sqlite_url: str):
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
         connection.execute("DROP TABLE runs")
     with pytest.raises(RegistryError, match=r"^registry sqlite.* cannot be used: no such table: runs\. Set [^\n]*$"):
-        registry.start_run("r1", "fedwiki", "d1")
+        sqlite_registry.start_run("r1", "/data", "fedwiki", "d1")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,14 @@ from registry import Registry, RegistryError
 from registry.database import REVISION_TABLE, migrate, migrating, migration_config, open_engine
 from registry.models import Base
 
-TABLES = {"datasets", "versions", "runs"}
+TABLES = {"datasets", "versions", "runs", "aliases", "alias_moves", "run_inputs", "metrics", "pulls"}
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    opened = open_engine(sqlite_url)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture
@@ -38,7 +45,7 @@ def test_migrations_go_down_and_up_again(engine: Engine):
 
 def test_a_database_of_the_first_release_keeps_its_runs(engine: Engine, url: str):
     registry = Registry(url)
-    registry.start_run("r1", "fedwiki", "d1")
+    registry.start_run("r1", "/data", "fedwiki", "d1")
     registry.finish_run("r1", "failed", error="boom")
     with migrating(engine) as connection:
         command.downgrade(migration_config(connection), "0001")
@@ -63,8 +70,8 @@ def test_constraints_have_the_names_of_the_models_so_that_a_migration_can_drop_t
     assert [c["name"] for c in inspect(engine).get_unique_constraints("versions")] == ["uq_versions_dataset_id_version"]
 
 
-def test_every_connection_checks_foreign_keys(engine: Engine):
-    with closing(engine.raw_connection()) as first, closing(engine.raw_connection()) as second:
+def test_every_connection_checks_foreign_keys(sqlite_engine: Engine):
+    with closing(sqlite_engine.raw_connection()) as first, closing(sqlite_engine.raw_connection()) as second:
         found = [each.cursor().execute("PRAGMA foreign_keys").fetchone() for each in (first, second)]
     assert found == [(1,), (1,)]
 
@@ -87,7 +94,7 @@ def test_open_again_keeps_what_is_recorded(registry: Registry, url: str, make_ma
 def test_database_of_newer_code_is_refused(engine: Engine, url: str):
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '9999'"))
-    with pytest.raises(RegistryError, match=r"is at revision 9999, and this code knows up to 0002: .*Run the newer"):
+    with pytest.raises(RegistryError, match=r"is at revision 9999, and this code knows up to 0003: .*Run the newer"):
         Registry(url)
 
 
@@ -98,16 +105,16 @@ def test_failed_migration_leaves_nothing(engine: Engine):
     assert set(inspect(engine).get_table_names()) == {*TABLES, REVISION_TABLE}
 
 
-def test_table_that_others_refer_to_can_be_rebuilt_in_a_migration(engine: Engine):
-    with engine.begin() as connection:
-        connection.execute(text("INSERT INTO datasets VALUES (1, 'a', '2024-01-01 00:00:00.000000')"))
-        connection.execute(
-            text("INSERT INTO runs VALUES ('r', 1, 'd', 'failed', '', '', '{}', '', '', NULL, NULL, NULL)")
-        )
-    with migrating(engine) as connection:
+def test_table_that_others_refer_to_can_be_rebuilt_in_a_migration(sqlite_engine: Engine, sqlite_url: str):
+    with closing(Registry(sqlite_url)) as registry:
+        registry.start_run("r1", "/data", "fedwiki", "d1")
+    with migrating(sqlite_engine) as connection:
+        rows = connection.execute(text("SELECT * FROM datasets")).mappings().all()
         connection.execute(text("DROP TABLE datasets"))
-        Base.metadata.tables["datasets"].create(connection)
-        connection.execute(text("INSERT INTO datasets VALUES (1, 'a', '2024-01-01 00:00:00.000000')"))
-    with engine.connect() as connection:
+        table = Base.metadata.tables["datasets"]
+        table.create(connection)
+        names = ", ".join(f":{column.name}" for column in table.columns)
+        connection.execute(text(f"INSERT INTO datasets VALUES ({names})"), [dict(row) for row in rows])
+    with sqlite_engine.connect() as connection:
         assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
         assert connection.execute(text("SELECT count(*) FROM runs")).scalar() == 1

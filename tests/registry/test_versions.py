@@ -15,10 +15,12 @@ MONDAY = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 def test_reserved_version_is_pending_with_the_figures_of_all_splits(registry: Registry, make_manifest: MakeManifest):
     manifest = make_manifest()
-    registry.reserve_version(manifest, "/data/fedwiki/1.0.0")
+    registry.reserve_version(manifest, "/data/", "r1")
     (record,) = registry.versions()
     assert (record.ref, record.state, record.published_at) == ("fedwiki@1.0.0", "pending", None)
-    assert record.location == "/data/fedwiki/1.0.0"
+    assert (record.root, record.location, record.run_id) == ("/data", "/data/fedwiki/1.0.0", "r1")
+    assert (record.has_manifest, record.message) == (True, "")
+    assert record.changed_at - record.created_at < timedelta(seconds=1)
     assert (record.num_groups, record.num_examples, record.num_words, record.num_shards) == (8, 16, 14, 3)
     assert record.num_bytes == 6 << 40
     assert record.statistics["test"] == manifest.splits["test"].statistics.model_dump(mode="json")
@@ -50,10 +52,10 @@ def test_recording_again_changes_nothing(registry: Registry, make_manifest: Make
 
 
 def test_pending_version_is_taken_over_by_another_build(registry: Registry, make_manifest: MakeManifest):
-    registry.reserve_version(make_manifest(digest="a" * 64), "/old")
-    registry.reserve_version(make_manifest(digest="b" * 64, spec={"new": True}), "/new")
+    registry.reserve_version(make_manifest(digest="a" * 64), "/data", "r1")
+    registry.reserve_version(make_manifest(digest="b" * 64, spec={"new": True}), "/data", "r2")
     (record,) = registry.versions()
-    assert (record.digest, record.location, record.spec) == ("b" * 64, "/new", {"new": True})
+    assert (record.digest, record.run_id, record.spec) == ("b" * 64, "r2", {"new": True})
 
 
 @pytest.mark.parametrize("method", ["reserve_version", "record_published"])
@@ -77,8 +79,9 @@ def test_versions_are_sorted_by_number_newest_last(registry: Registry, make_mani
 def test_version_that_could_not_be_listed_is_refused(
     registry: Registry, make_manifest: MakeManifest, name: str, version: str
 ):
+    manifest = make_manifest().model_copy(update={"name": name, "version": version})
     with pytest.raises(UsageError):
-        registry.reserve_version(make_manifest(version, name=name), "/data")
+        registry.reserve_version(manifest, "/data")
     assert registry.versions() == []
 
 

@@ -50,6 +50,7 @@ def downgrade() -> None:
         for column in ("message", "run_id", "has_manifest", "parent_name", "parent_version", "parent_digest"):
             versions.drop_column(column)
         versions.drop_column("changed_at")
+        versions.drop_column("changed_by")
     op.drop_index("ix_datasets_name", "datasets")
     with op.batch_alter_table("datasets") as datasets:
         datasets.drop_constraint("uq_datasets_root_name", type_="unique")
@@ -77,8 +78,9 @@ def _extend_versions() -> None:
         versions.add_column(sa.Column("parent_version", sa.String(64), nullable=True))
         versions.add_column(sa.Column("parent_digest", sa.String(64), nullable=True))
         versions.add_column(sa.Column("changed_at", _TIME, nullable=True))
+        versions.add_column(sa.Column("changed_by", sa.Text(), nullable=False, server_default=""))
     op.execute("UPDATE versions SET changed_at = COALESCE(published_at, created_at)")
-    _drop_defaults("versions", "message", "has_manifest")
+    _drop_defaults("versions", "message", "has_manifest", "changed_by")
     with op.batch_alter_table("versions") as versions:
         versions.alter_column("changed_at", existing_type=_TIME, nullable=False)
     op.create_index("ix_versions_parent_name_parent_version", "versions", ["parent_name", "parent_version"])
