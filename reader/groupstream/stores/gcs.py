@@ -14,7 +14,6 @@ from http.client import (
     PRECONDITION_FAILED,
     UNAUTHORIZED,
 )
-from http.client import REQUESTED_RANGE_NOT_SATISFIABLE as RANGE_NOT_SATISFIABLE
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from groupstream.stores.failures import (
     other_bytes,
     unreachable,
 )
+from groupstream.stores.gcs_download import download
 from groupstream.stores.limited_pools import limited_adapter
 from groupstream.stores.per_process import PerProcess
 from groupstream.stores.store import StoredObject, Tagged, is_visible
@@ -65,20 +65,10 @@ class GcsStore:
         """See `Store.read`. A whole object is compared with the CRC32C that the bucket has of it."""
         if length == 0:
             return b""
-        whole = offset == 0 and length is None
         try:
-            data: bytes = self._blob(path).download_as_bytes(
-                start=None if whole else offset,
-                end=None if length is None else offset + length - 1,
-                raw_download=True,
-                checksum="crc32c" if whole else None,
-                **self._patience(),
-            )
+            return download(self._blob(path), offset, length, **self._patience()).content
         except _failures() as error:
-            if _code(error) == RANGE_NOT_SATISFIABLE:  # it begins at the end of the object, or after it
-                return b""
             raise self._on_reading(path, error) from error
-        return data
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
@@ -159,21 +149,12 @@ class GcsStore:
 
     def read_tagged(self, path: str) -> Tagged | None:
         """See `Store.read_tagged`. The tag is the generation of the object."""
-        while True:
-            blob = self._blob(path)
-            try:
-                blob.reload(**self._patience())
-                generation = blob.generation
-                content = blob.download_as_bytes(
-                    if_generation_match=generation, raw_download=True, checksum="crc32c", **self._patience()
-                )
-            except _failures() as error:
-                if _code(error) == PRECONDITION_FAILED:  # written anew between the two requests
-                    continue
-                if _code(error) == NOT_FOUND and not _is_of_bucket(error):
-                    return None
-                raise self._on_reading(path, error) from error
-            return Tagged(content, str(generation))
+        try:
+            return Tagged(*download(self._blob(path), 0, None, **self._patience()))
+        except _failures() as error:
+            if _code(error) == NOT_FOUND and not _is_of_bucket(error):
+                return None
+            raise self._on_reading(path, error) from error
 
     def swap(self, path: str, content: bytes, tag: str | None) -> bool:
         """See `Store.swap`."""
@@ -296,7 +277,10 @@ def _failures() -> tuple[type[Exception], ...]:
         from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
     except ImportError:
         return ()
-    return GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, OSError  # OSError: also those of requests
+    from urllib3.exceptions import HTTPError
+
+    # OSError: also those of requests
+    return GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, HTTPError, OSError
 
 
 def _code(error: Exception) -> int | None:
