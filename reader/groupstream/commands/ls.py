@@ -93,9 +93,10 @@ def list_versions(root: str | None, name: str | None) -> tuple[list[Row], list[E
     names = _names(store, name)
     with ThreadPoolExecutor(_DATASETS) as datasets, ThreadPoolExecutor(_MANIFESTS) as manifests:
         found = [one for rows in datasets.map(lambda n: list(_of_dataset(store, n, manifests)), names) for one in rows]
-    if name is not None and not found:
-        raise _no_dataset(store, name)
-    return [one for one in found if isinstance(one, dict)], [one for one in found if not isinstance(one, dict)]
+    rows = [one for one in found if isinstance(one, dict)]
+    if name is not None and not rows:
+        _require_dataset(store, name, bool(found))
+    return rows, [one for one in found if not isinstance(one, dict)]
 
 
 def _names(store: Store, name: str | None) -> Iterable[str]:
@@ -107,12 +108,15 @@ def _names(store: Store, name: str | None) -> Iterable[str]:
     return [name] if is_name(name) else []
 
 
-def _no_dataset(store: Store, name: str) -> Exception:
+def _require_dataset(store: Store, name: str, has_versions: bool) -> None:
     from groupstream.catalog import dataset_names
     from groupstream.errors import RefNotFoundError
 
-    there = ", ".join(dataset_names(store)) or "none"
-    return RefNotFoundError(f"no dataset {name!r} in {store.root}; there are: {there}")
+    names = dataset_names(store)
+    if name not in names:
+        raise RefNotFoundError(f"no dataset {name!r} in {store.root}; there are: {', '.join(names) or 'none'}")
+    if not has_versions:
+        raise RefNotFoundError(f"nothing is published of {name} in {store.root}; build it with: groupstream build SPEC")
 
 
 def _of_dataset(store: Store, name: str, manifests: Executor) -> Iterator[Row | Exception]:
