@@ -45,7 +45,10 @@ class Publish(BaseModel):
         None, description="The folder of all datasets. Default: $GROUPSTREAM_ROOT, or ~/groupstream."
     )
     version: Annotated[str, AfterValidator(_version)] | None = Field(
-        None, description="Such as 1.2.0. Default: 1.0.0, then one major number more each time spec or source changes."
+        None,
+        description="Such as 1.2.0. Default: 1.0.0, then the next number that says what changed: 1.0.1 for the same "
+        "examples in other bytes, 1.1.0 where features, groups or splits were added, 2.0.0 for all else. One that says "
+        "less is refused.",
     )
     aliases: list[Annotated[str, AfterValidator(_alias)]] = Field(
         [],

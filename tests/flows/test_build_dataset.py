@@ -46,13 +46,26 @@ def test_the_same_spec_and_source_are_not_built_again(with_server, spec_fields, 
     assert published_versions(LocalStore(root), "small") == ["1.0.0"]
 
 
-def test_another_source_is_another_major_version(with_server, spec_fields, root):
+def test_the_number_of_a_version_says_what_changed(with_server, spec_fields, root):
     build(spec_fields)
     source = Path(spec_fields["source"]["paths"][0])
     source.write_text(source.read_text() + '{"key": "new", "text": "more"}\n')
+    assert build(spec_fields).manifest.ref == "small@1.1.0"
+    assert build(spec_fields, seed=5).manifest.ref == "small@1.1.1"
+    source.write_text(source.read_text().replace("more", "less"))
     assert build(spec_fields).manifest.ref == "small@2.0.0"
     assert groupstream.open("small", str(root))["train"].num_examples == 61
     assert groupstream.open("small@1.0.0", str(root))["train"].num_examples == 60
+
+
+def test_a_number_that_says_too_little_is_refused(with_server, spec_fields):
+    build(spec_fields)
+    source = Path(spec_fields["source"]["paths"][0])
+    source.write_text(source.read_text() + '{"key": "new", "text": "more"}\n')
+    with pytest.raises(
+        groupstream.SpecError, match=r"1\.0\.7 promises the same examples as 1\.0\.0; but: 1 group added"
+    ):
+        build(spec_fields, publish={**spec_fields["publish"], "version": "1.0.7"})
 
 
 def test_a_version_number_is_not_used_twice(with_server, spec_fields):
