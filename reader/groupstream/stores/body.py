@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-BLOCK_BYTES = 128 << 10  # of a body that is read at once: so much is lost where the connection ends
+BLOCK_BYTES = 64 << 10  # of a body that is read at once: so much is lost where the connection ends
 
 
 def byte_range(offset: int, length: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -125,10 +126,7 @@ class GcsStore:
             if crc32c is not None:
                 blob.crc32c = as_base64(crc32c)
             options["checksum"] = "crc32c" if crc32c is None else None  # not summed a second time
-            if isinstance(source, bytes):
-                blob.upload_from_string(source, **options, **self._patience())
-            else:
-                _upload_file(blob, source, {**options, **self._patience()})
+            _upload(blob, source, {**options, **self._patience()})
         except _failures() as error:
             if _code(error) == PRECONDITION_FAILED:
                 return False
@@ -143,7 +141,7 @@ class GcsStore:
         try:
             blob = self._blob(path)
             blob.cache_control = "no-cache"
-            blob.upload_from_string(content, content_type=content_type(path), checksum="crc32c", **self._patience())
+            _upload(blob, content, {"content_type": content_type(path), "checksum": "crc32c", **self._patience()})
         except _failures() as error:
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
 
@@ -158,11 +156,11 @@ class GcsStore:
 
     def swap(self, path: str, content: bytes, tag: str | None) -> bool:
         """See `Store.swap`."""
-        options = {"content_type": content_type(path), "checksum": "crc32c"}
+        options = {"content_type": content_type(path), "checksum": "crc32c", "if_generation_match": int(tag or 0)}
         try:
             blob = self._blob(path)
             blob.cache_control = "no-cache"
-            blob.upload_from_string(content, if_generation_match=int(tag or 0), **options, **self._patience())
+            _upload(blob, content, {**options, **self._patience()})
         except _failures() as error:
             if _code(error) == PRECONDITION_FAILED:
                 return False
@@ -246,23 +244,22 @@ def _bucket(root: str, name: str) -> Any:
     return client.bucket(name)
 
 
-def _upload_file(blob: Any, source: Path, options: dict[str, Any]) -> None:
-    """Uploads a file, from its beginning again where Google kept a part of a block only.
+def _upload(blob: Any, source: bytes | Path, options: dict[str, Any]) -> None:
+    """Uploads a content, from its beginning again where Google kept a part of a block only.
 
     It may do so, and says how far it came; its client then does not go on there, and raises ValueError, or takes that
     answer for a failure where nothing was kept.
     """
-    for _ in range(ATTEMPTS - 1):
+    for attempt in itertools.count(1):
         try:
-            blob.upload_from_filename(str(source), **options)
-        except ValueError:
-            continue
-        except _failures() as error:
-            if _code(error) != PERMANENT_REDIRECT:
-                raise
-        else:
+            if isinstance(source, bytes):
+                blob.upload_from_string(source, **options)
+            else:
+                blob.upload_from_filename(str(source), **options)
             return
-    blob.upload_from_filename(str(source), **options)
+        except (ValueError, *_failures()) as error:
+            if not (isinstance(error, ValueError) or _code(error) == PERMANENT_REDIRECT) or attempt == ATTEMPTS:
+                raise
 
 
 def _close(bucket: Any) -> None:
