@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from groupstream import layout
-from groupstream.commit import read_claim
-from groupstream.errors import GroupstreamError, UsageError
-from groupstream.manifest import Manifest
+from groupstream.catalog.listing import ListedVersion, Overview, UnreadableVersion, overview, read_unknown
+from groupstream.errors import UsageError
 from groupstream.stores import HttpStore, Store
 
 _THREADS = 32  # that ask the store at once
-_BROKEN = (GroupstreamError, OSError, ValueError, RecursionError)  # what reading a file that is no manifest raises
 
 
 class Place(NamedTuple):
-    """A folder of the store. `version` is empty where the versions of a dataset cannot even be listed."""
+    """A folder of the store. `version` is empty for what is wrong with the dataset as a whole."""
 
     name: str
     version: str
@@ -40,9 +38,11 @@ class VersionEntry:
     """A published version.
 
     Attributes:
-        created_at: when it was claimed, in UTC, if its claim says so.
+        created_at: when it was published, in UTC, by the catalog; or else when it was claimed, if its claim says so.
         features: names and types, by name.
         has_card: whether it was published with a page about it.
+        aliases: that lead to it.
+        is_deprecated: whether it should not be used any more; `message` says why.
     """
 
     version: str
@@ -52,6 +52,9 @@ class VersionEntry:
     splits: tuple[SplitEntry, ...]
     features: tuple[tuple[str, str], ...]
     has_card: bool
+    aliases: tuple[str, ...] = ()
+    is_deprecated: bool = False
+    message: str = ""
 
     @property
     def num_groups(self) -> int:
@@ -82,13 +85,14 @@ Entries = Mapping[Place, Entry]
 
 
 def read_entries(store: Store, known: Entries | None = None) -> dict[Place, Entry]:
-    """All published versions, in the order of names and numbers.
+    """All versions that can be opened, in the order of names and numbers.
 
-    One request for the datasets and one for each of them; two for each version that is not known. What cannot be
-    read is there as a `BrokenVersion`.
+    One request for the datasets, and two for each of them: for its catalog, and for the folders that this may lack;
+    two more for each version that it lacks. What cannot be read is there as a `BrokenVersion`.
 
     Args:
-        known: what was read before. A version never changes, so it is not read again; a broken one is.
+        known: what was read before. A manifest never changes, so that of a version that no catalog has is not read
+            again; a broken one is.
 
     Raises:
         StoreError: the store cannot be reached, or does not allow it.
@@ -99,62 +103,55 @@ def read_entries(store: Store, known: Entries | None = None) -> dict[Place, Entr
             f"{store.root} is on a web server, which does not list what it has; make its catalog where the datasets "
             "were published: in a folder, or at gs:// or s3://"
         )
-
-    def read(place: Place, there: Entry | None) -> tuple[Place, Entry | None]:
-        return place, there or _read(store, place)
-
     whole = {place: entry for place, entry in (known or {}).items() if isinstance(entry, VersionEntry)}
+
+    def read(place: Place) -> Entry | None:
+        return whole.get(place) or _entry(read_unknown(store, *place), store)
+
     with ThreadPoolExecutor(_THREADS) as threads:
         names = [name for name in store.folders("") if layout.is_name(name)]
-        listed = [place for places in threads.map(lambda name: _list(store, name), names) for place in places]
-        found = threads.map(lambda place: read(place[0], place[1] or whole.get(place[0])), listed)
-        return {place: entry for place, entry in found if entry is not None}
+        found = list(zip(names, threads.map(lambda name: overview(store, name), names), strict=True))
+        unknown = [Place(name, version) for name, of_name in found for version in of_name.unknown]
+        entries = dict(_known(found, store)) | dict(zip(unknown, threads.map(read, unknown), strict=True))
+    return {place: entry for place, entry in sorted(entries.items(), key=_order) if entry is not None}
 
 
-def _list(store: Store, name: str) -> list[tuple[Place, BrokenVersion | None]]:
-    """The folders of the versions of a dataset, or why there is no list of them."""
-    try:
-        versions = sorted(filter(layout.is_version, store.folders(name)), key=layout.version_key)
-    except _BROKEN as error:
-        return [(Place(name, ""), BrokenVersion("", _reason(error, store)))]
-    return [(Place(name, version), None) for version in versions]
+def _known(found: list[tuple[str, Overview]], store: Store) -> Iterator[tuple[Place, Entry | None]]:
+    """What catalogs say, and what is wrong with them."""
+    for name, of_name in found:
+        for listed in of_name.known:
+            if listed.described.is_readable:
+                yield Place(name, listed.described.version), _entry(listed, store)
+        for trouble in of_name.trouble:
+            yield Place(name, trouble.version), _entry(trouble, store)
 
 
-def _read(store: Store, place: Place) -> Entry | None:
-    """The version of a folder; None where nothing is published there."""
-    folder = f"{place.name}/{place.version}"
-    path = f"{folder}/{layout.MANIFEST}"
-    try:
-        manifest = Manifest.from_json(store.read(path), f"{store.root}/{path}")
-    except (FileNotFoundError, NotADirectoryError):
+def _order(item: tuple[Place, Entry | None]) -> tuple[str, tuple[int, ...]]:
+    name, version = item[0]
+    return name, layout.version_key(version) if version else ()
+
+
+def _entry(found: ListedVersion | UnreadableVersion | None, store: Store) -> Entry | None:
+    if found is None:
         return None
-    except _BROKEN as error:
-        return BrokenVersion(place.version, _reason(error, store))
-    return _entry(manifest, place.version, _created_at(store, folder))
-
-
-def _entry(manifest: Manifest, version: str, created_at: datetime | None) -> VersionEntry:
-    splits = ((name, split.statistics) for name, split in sorted(manifest.splits.items()))
-    kinds = ((n, f"{f.image_format} image" if f.image_format else f.dtype) for n, f in manifest.features.items())
+    if isinstance(found, UnreadableVersion):
+        return BrokenVersion(found.version, _reason(found.error, store))
+    version = found.described
+    splits = (SplitEntry(n, s.num_groups, s.num_examples, s.num_bytes) for n, s in sorted(version.splits.items()))
     return VersionEntry(
-        version=version,
-        created_at=created_at,
-        description=manifest.description,
-        license=str(manifest.spec.get("license") or ""),
-        splits=tuple(SplitEntry(name, s.num_groups, s.num_examples, s.num_bytes) for name, s in splits),
-        features=tuple(sorted(kinds)),
-        has_card=any(file.path == layout.CARD for file in manifest.files),
+        version=version.version,
+        created_at=found.published_at,
+        description=version.description,
+        license=version.license,
+        splits=tuple(splits),
+        features=tuple(sorted(version.features.items())),
+        has_card=version.has_card,
+        aliases=found.aliases,
+        is_deprecated=version.state == "deprecated",
+        message=version.message,
     )
 
 
 def _reason(error: BaseException, store: Store) -> str:
     """Without the root: the page may be served elsewhere, and a folder of this machine says nothing there."""
     return str(error).replace(f"{store.root}/", "") or type(error).__name__
-
-
-def _created_at(store: Store, folder: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(read_claim(store, folder)["created_at"])
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (*_BROKEN, KeyError, TypeError, OverflowError):
-        return None

@@ -21,6 +21,7 @@ from catalog.entries import BrokenVersion, Entries, Entry, Place, VersionEntry
 from catalog.figures import short_count, shown
 from catalog.sparkline import sparkline
 from groupstream import layout
+from groupstream.catalog import LATEST
 from groupstream.commands.printing import counted, format_bytes
 from groupstream.stores import is_url
 from groupstream.stores.address import parse_address
@@ -32,11 +33,17 @@ _REASON_CHARS = 300
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """A dataset as the template shows it; the numbers are what rows are sorted by, -1 where nothing can be read."""
+    """A dataset as the template shows it; the numbers are what rows are sorted by, -1 where nothing can be read.
+
+    Attributes:
+        newest: the version that `latest` leads to; without one, the largest number, rather not a deprecated one.
+        warning: why that is deprecated; empty where it is not.
+    """
 
     name: str
     newest: VersionEntry | None
     description: str
+    warning: str
     card: str
     num_groups: int
     num_examples: int
@@ -52,13 +59,18 @@ class DatasetRow:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """A version in the list of a dataset: figures, or why there are none."""
+    """A version in the list of a dataset: figures, or why there are none.
+
+    Attributes:
+        warning: why it is deprecated; empty where it is not.
+    """
 
     version: str
     card: str
     entry: VersionEntry | None
     date: str
     reason: str
+    warning: str = ""
 
 
 def render_page(entries: Entries, root: str, links_from: str = "") -> str:
@@ -101,12 +113,13 @@ def _summary(rows: list[DatasetRow], num_versions: int) -> str:
 
 def _row(name: str, versions: list[tuple[Place, Entry]], root: str, links_from: str) -> DatasetRow:
     readable = [entry for _, entry in versions if isinstance(entry, VersionEntry)]
-    newest = readable[-1] if readable else None
+    newest = _newest(readable)
     features = [f"{shown(feature, 60)} {kind}" for feature, kind in newest.features] if newest else []
     return DatasetRow(
         name=name,
         newest=newest,
         description=shown(newest.description, _DESCRIPTION_CHARS) if newest else "",
+        warning=_warning(newest),
         card=_card(name, newest, links_from),
         num_groups=newest.num_groups if newest else -1,
         num_examples=newest.num_examples if newest else -1,
@@ -121,10 +134,20 @@ def _row(name: str, versions: list[tuple[Place, Entry]], root: str, links_from: 
     )
 
 
+def _newest(readable: list[VersionEntry]) -> VersionEntry | None:
+    latest = [entry for entry in readable if LATEST in entry.aliases]
+    return next(reversed(latest or [entry for entry in readable if not entry.is_deprecated] or readable), None)
+
+
+def _warning(entry: VersionEntry | None) -> str:
+    return shown(entry.message or "no reason given", _REASON_CHARS) if entry and entry.is_deprecated else ""
+
+
 def _version_row(name: str, entry: Entry, links_from: str) -> VersionRow:
     if isinstance(entry, BrokenVersion):
         return VersionRow(entry.version or "versions", "", None, "", shown(entry.reason, _REASON_CHARS))
-    return VersionRow(entry.version, _card(name, entry, links_from), entry, _date(entry.created_at), "")
+    card, date = _card(name, entry, links_from), _date(entry.created_at)
+    return VersionRow(entry.version, card, entry, date, "", _warning(entry))
 
 
 def _card(name: str, entry: VersionEntry | None, links_from: str) -> str:
@@ -146,7 +169,9 @@ def _picture(versions: list[VersionEntry]) -> Markup:
 def _about(versions: list[tuple[Place, Entry]], newest: VersionEntry | None) -> str:
     """What a closed row says is in it."""
     broken = sum(isinstance(entry, BrokenVersion) for _, entry in versions)
+    deprecated = sum(isinstance(entry, VersionEntry) and entry.is_deprecated for _, entry in versions)
     parts = [counted(len(versions), "version"), f"{broken} cannot be read" if broken else ""]
+    parts += [f"{deprecated} deprecated" if deprecated else ""]
     if newest:
         parts += [counted(len(newest.splits), "split"), counted(len(newest.features), "feature")]
         parts += [shown(newest.license, 60) or "no licence named"]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from catalog import read_entries
 from catalog.entries import BrokenVersion, Place, SplitEntry, VersionEntry
 from groupstream import StoreError, UsageError, layout
+from groupstream.catalog import describe_published, update_catalog
+from groupstream.catalog.changes import add_version, set_alias, set_deleted, set_deprecated
 from groupstream.stores import HttpStore, LocalStore
 from groupstream.testing import WrappedStore
 
@@ -109,3 +113,69 @@ def test_a_dataset_that_cannot_be_listed_is_listed_as_such(store, publish):
 def test_a_web_server_is_refused_before_anything_is_asked():
     with pytest.raises(UsageError, match=r"^https://nowhere.example/x is on a web server, .* in a folder, or at gs://"):
         read_entries(HttpStore("https://nowhere.example/x"))
+
+
+NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def cataloged(store, publish):
+    """news: 1.0.0 deprecated, 2.0.0 latest and stable, 3.0.0 deleted; 4.0.0 in the folders only. wiki has none."""
+    manifests = [publish(f"news@{n}.0.0", day=n, num_groups=n) for n in (1, 2, 3, 4)]
+    publish("wiki@1.0.0")
+
+    def change(catalog):
+        for manifest in manifests[:3]:
+            catalog = add_version(catalog, describe_published(manifest, manifest.to_json(), NOW, None))
+        catalog = set_deleted(catalog, "3.0.0", "a licence", NOW)
+        return set_deprecated(set_alias(catalog, "stable", "2.0.0", NOW), "1.0.0", "half of it", NOW)
+
+    update_catalog(store, "news", change)
+    return store
+
+
+def test_the_catalog_says_what_may_change_and_the_folders_what_it_lacks(cataloged):
+    found = read_entries(cataloged)
+    assert {place: (e.aliases, e.is_deprecated, e.message, e.created_at.month) for place, e in found.items()} == {
+        Place("news", "1.0.0"): ((), True, "half of it", 11),
+        Place("news", "2.0.0"): (("latest", "stable"), False, "", 11),
+        Place("news", "4.0.0"): ((), False, "", 1),
+        Place("wiki", "1.0.0"): ((), False, "", 1),
+    }
+    assert list(found) == sorted(found)
+
+
+def test_the_catalog_and_the_manifest_say_the_same(cataloged):
+    before = read_entries(cataloged)[Place("news", "2.0.0")]
+    cataloged.delete("news/catalog.json")
+    after = read_entries(cataloged)[Place("news", "2.0.0")]
+    assert after == dataclasses.replace(before, aliases=(), created_at=datetime(2026, 1, 2, 12, tzinfo=UTC))
+
+
+def test_what_the_catalog_has_is_read_from_no_manifest_and_always_anew(cataloged):
+    first = read_entries(cataloged)
+    update_catalog(cataloged, "news", lambda c: set_deprecated(c, "1.0.0", None, NOW))
+    read: list[str] = []
+    again = read_entries(WrappedStore(cataloged, lambda path, offset, data: read.append(path) or data), first)
+    assert read == ["news/catalog.json"]
+    assert not again[Place("news", "1.0.0")].is_deprecated
+    del read[:]
+    read_entries(WrappedStore(cataloged, lambda path, offset, data: read.append(path) or data))
+    assert {path.split("/", 1)[1] for path in read} == {"catalog.json", "4.0.0/manifest.json", "4.0.0/claim.json",
+                                                        "1.0.0/manifest.json", "1.0.0/claim.json"}  # fmt: skip
+
+
+def test_a_broken_catalog_is_shown_beside_what_the_folders_say(cataloged):
+    cataloged.replace("news/catalog.json", b"{}")
+    found = read_entries(cataloged)
+    assert found[Place("news", "")].reason.startswith("news/catalog.json is not a catalog: ")
+    assert [place.version for place in found if place.name == "news"] == ["", "1.0.0", "2.0.0", "3.0.0", "4.0.0"]
+
+
+def test_a_version_whose_folder_is_gone_is_said_to_be(cataloged):
+    for file in ("claim", "manifest"):
+        cataloged.delete(f"news/2.0.0/{file}.json")
+    Path(cataloged.root, "news", "2.0.0").rmdir()
+    assert read_entries(cataloged)[Place("news", "2.0.0")] == BrokenVersion(
+        "2.0.0", "news/2.0.0 is gone, though the catalog has the version. Mend it with: groupstream doctor"
+    )

@@ -89,6 +89,29 @@ def test_what_cannot_be_read_is_shown_with_its_reason():
     assert "2.0.0 cannot be read b/2.0.0/manifest.json was changed" in text
 
 
+def test_aliases_and_deprecation_are_shown():
+    entries = {
+        Place("a", "1.0.0"): entry(is_deprecated=True, message="half of it"),
+        Place("a", "2.0.0"): entry("2.0.0", aliases=("latest", "stable")),
+        Place("a", "3.0.0"): entry("3.0.0"),
+        Place("b", "1.0.0"): entry(is_deprecated=True),
+    }
+    text = Text(render_page(entries, "/root")).text
+    assert "a 2.0.0 latest stable 3 40" in text, "the row shows what latest leads to"
+    assert "3 versions · 1 deprecated · 1 split" in text
+    assert "1.0.0 3 40 5.0 kB deprecated: half of it" in text
+    assert 'groupstream.open("a@2.0.0")' in text
+    assert "b 1.0.0 deprecated: no reason given 3 40" in text
+
+
+def test_without_a_latest_the_newest_is_not_a_deprecated_one_if_there_is_another():
+    entries = {
+        Place("a", "1.0.0"): entry(),
+        Place("a", "2.0.0"): entry("2.0.0", is_deprecated=True),
+    }
+    assert 'groupstream.open("a@1.0.0")' in Text(render_page(entries, "/root")).text
+
+
 def test_no_text_of_users_is_markup(hostile):
     hostile += "\ud800"
     plain, page = (
@@ -96,7 +119,7 @@ def test_no_text_of_users_is_markup(hostile):
             {
                 Place("a", "1.0.0"): entry(
                     description=text, license=text, splits=(SplitEntry(text, 1, 1, 1), SplitEntry("b", 1, 1, 1)),
-                    features=((text, text),),
+                    features=((text, text),), is_deprecated=True, message=text,
                 ),
                 Place("a", "2.0.0"): BrokenVersion("2.0.0", text),
                 Place("b", "1.0.0"): entry(splits=(SplitEntry(text, 1, 1, 1),)),
