@@ -1,10 +1,11 @@
-"""What leads a version from one state to another: see docs/registry.md."""
+"""What leads a version from one state to another is as the table of docs/registry.md says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,22 +13,16 @@ from groupstream.catalog import DatasetCatalog
 from groupstream.catalog.changes import set_deleted, set_deprecated
 from groupstream.manifest import Manifest
 from registry import Registry, RegistryError
+from registry.states import VersionState
 
 MONDAY = datetime(2024, 1, 1, 12, tzinfo=UTC)
 DIGEST = "a" * 64
-DEEDS = ["reserve", "publish", "fail", "miss", "list", "deprecate", "delete"]
-
-# Of a version in the state of the line, what each deed makes; "!" where it is refused.
-AFTERWARDS = """
-              reserve     publish     fail        miss        list        deprecate   delete
-none          pending     published   none        none        published   deprecated  deleted
-pending       pending     published   failed      failed      published   deprecated  deleted
-published     published   published   published   failed      published   deprecated  deleted
-deprecated    deprecated  deprecated  deprecated  failed      published   deprecated  deleted
-failed        pending     published   failed      failed      published   deprecated  deleted
-deleted       !           deleted     deleted     deleted     published   deprecated  deleted
-"""
-AFTER = {state: dict(zip(DEEDS, after, strict=True)) for state, *after in map(str.split, AFTERWARDS.splitlines()[2:])}
+PAGE = Path(__file__).parents[2] / "docs" / "registry.md"
+_, TABLE = PAGE.read_text(encoding="utf-8").split("\n| From |")
+DEEDS, _, *LINES = (
+    [cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.split("\n\n")[0].splitlines()
+)
+AFTER = {state: dict(zip(DEEDS, after, strict=True)) for state, *after in LINES}
 
 
 class Hands:
@@ -37,7 +32,7 @@ class Hands:
         self._registry, self._manifest, self._catalog = registry, manifest, catalog
 
     def state(self) -> str:
-        return next((each.state for each in self._registry.versions(self._manifest.name)), "none")
+        return next((each.state for each in self._registry.versions(self._manifest.name)), "-")
 
     def reserve(self) -> None:
         self._registry.reserve_version(self._manifest, "/data", "r2")
@@ -74,7 +69,7 @@ def hands(make_hands: Callable[[str], Hands]) -> Hands:
 
 
 WAYS = {
-    "none": "",
+    "-": "",
     "pending": "reserve",
     "failed": "reserve fail",
     "published": "publish",
@@ -86,6 +81,10 @@ WAYS = {
 def bring_to(hands: Hands, state: str) -> None:
     for deed in WAYS[state].split():
         getattr(hands, deed)()
+
+
+def test_the_table_is_of_all_states():
+    assert AFTER.keys() == {"-", *VersionState}
 
 
 @pytest.mark.parametrize("state", AFTER)

@@ -1,4 +1,4 @@
-"""What fails for a passing reason is done again inside; what fails for a real one is not."""
+"""Who waits for whom. What fails for a passing reason is done again inside; what fails for a real one is not."""
 
 from __future__ import annotations
 
@@ -89,6 +89,25 @@ def test_deadlock(postgresql_url: str, outsider: psycopg.Connection, make_catalo
 
 
 @pytest.mark.integration
+def test_older_catalog_that_comes_amid_the_copy_of_a_newer_one_changes_nothing(
+    postgresql_url: str, outsider: psycopg.Connection, make_catalog: Callable[..., DatasetCatalog]
+):
+    newer = make_catalog("1.0.0").model_copy(update={"revision": 9})
+    with closing(Registry(postgresql_url)) as registry:
+        registry.sync_catalog("/data", make_catalog("1.0.0", "1.1.0"))
+        outsider.execute("SELECT * FROM versions FOR UPDATE")
+        with in_thread(registry.sync_catalog, "/data", newer) as newer_copied:
+            wait_for_blocked(postgresql_url)
+            with in_thread(registry.sync_catalog, "/data", make_catalog("1.0.0", "1.1.0", "1.2.0")) as older_copied:
+                time.sleep(0.3)
+                outsider.commit()
+                newer_copied.result(timeout=30)
+                older_copied.result(timeout=30)
+        (dataset,) = registry.datasets()
+        assert (dataset.catalog_revision, dataset.aliases) == (9, {"latest": "1.0.0"})
+
+
+@pytest.mark.integration
 def test_serialization_failures(postgresql_url: str):
     """Each reads what another one has written since: under this isolation, PostgreSQL lets one of them win."""
     url = f"{postgresql_url}&options=-c%20default_transaction_isolation%3Dserializable"
@@ -146,11 +165,14 @@ def test_sqlite_reader_waits_for_no_writer(sqlite_registry: Registry, sqlite_url
         assert len(tried) == 3
 
 
-def test_what_is_read_cannot_be_written(registry: Registry):
-    """On PostgreSQL a transaction that only reads says so."""
-    if registry.url.startswith("sqlite"):
-        pytest.skip("SQLite does not know this")
-    with pytest.raises(RegistryError, match="read-only transaction"), registry._reading() as session:
+@pytest.mark.integration
+def test_what_is_read_cannot_be_written(postgresql_url: str):
+    """A transaction that only reads says so to PostgreSQL."""
+    with (
+        closing(Registry(postgresql_url)) as registry,
+        pytest.raises(RegistryError, match="read-only transaction"),
+        registry._reading() as session,
+    ):
         session.execute(database.text("DELETE FROM runs"))
 
 
