@@ -40,6 +40,7 @@ CATALOG_PAGE = "catalog.html"
 PULLS = ".pulls"  # <dataset>/<version>/: who pulled it, a small file each time
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_SPLIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 
@@ -62,6 +63,11 @@ def label_table_file(split: str) -> str:
 def is_name(text: str) -> bool:
     """Whether `text` may name a dataset, and so a folder."""
     return _NAME.fullmatch(text) is not None
+
+
+def is_split(text: str) -> bool:
+    """Whether `text` may name a split, and so begin the names of its files; specs are stricter."""
+    return _SPLIT.fullmatch(text) is not None
 
 
 def is_alias(text: str) -> bool:

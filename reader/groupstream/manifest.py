@@ -14,11 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from groupstream import layout
 from groupstream.canonical import canonical_json as canonical_json
 from groupstream.errors import CorruptError
 from groupstream.features import Feature
 
 FORMAT_VERSION = 1
+
+_SHOWN_CHARACTERS = 100
+_NOT_OF_A_VERSION = (layout.MANIFEST, layout.CLAIM, layout.TOMBSTONE)
 
 # The one line of manifest.json that its checksum leaves out. Keys within objects are indented further.
 _CHECKSUM_LINE = re.compile(rb'^ "checksum": "([0-9a-f]{64})",\n', re.MULTILINE)
@@ -32,9 +36,29 @@ class _Part(BaseModel):
 
 def _inner_path(path: str) -> str:
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\\" in path:
-        raise ValueError(f"{path!r} does not lie in the folder of the version")
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or not path.isprintable():
+        raise ValueError(f"{path[:_SHOWN_CHARACTERS]!r} does not lie in the folder of the version")
+    if path in _NOT_OF_A_VERSION:
+        raise ValueError(f"{path!r} is no file that a manifest describes")
     return path
+
+
+def _name(text: str) -> str:
+    if not layout.is_name(text):
+        raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is no name of a dataset")
+    return text
+
+
+def _version(text: str) -> str:
+    if not layout.is_version(text) and not layout.is_alias(text):  # a draft has a word instead
+        raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is no number of a version")
+    return text
+
+
+def _split(text: str) -> str:
+    if not layout.is_split(text):
+        raise ValueError(f"{text[:_SHOWN_CHARACTERS]!r} is no name of a split")
+    return text
 
 
 class StoredFile(_Part):
@@ -115,7 +139,7 @@ class CheckResult(_Part):
 
 
 class Manifest(_Part):
-    """A version of a dataset.
+    """A version of a dataset. Its name, its number, and the names of its splits and files become parts of paths.
 
     Attributes:
         digest: identifies the build: SHA-256 of the spec, the source's identity and the format.
@@ -128,8 +152,8 @@ class Manifest(_Part):
     """
 
     format_version: int = FORMAT_VERSION
-    name: str
-    version: str
+    name: Annotated[str, AfterValidator(_name)]
+    version: Annotated[str, AfterValidator(_version)]
     description: str = ""
     digest: str
     spec: dict[str, Any]
@@ -138,7 +162,7 @@ class Manifest(_Part):
     seed: int
     features: dict[str, Feature]
     group_feature: str
-    splits: dict[str, SplitInfo]
+    splits: dict[Annotated[str, AfterValidator(_split)], SplitInfo]
     counts: Counts
     checks: tuple[CheckResult, ...] = ()
     files: tuple[StoredFile, ...] = ()
@@ -171,7 +195,7 @@ class Manifest(_Part):
             return cls.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            field = ".".join(map(str, first["loc"]))
+            field = ".".join(map(str, first["loc"]))[:_SHOWN_CHARACTERS]
             raise CorruptError(
                 f"{where} is not a manifest of format {FORMAT_VERSION}: {field}: {first['msg']}"
             ) from error

@@ -197,5 +197,5 @@ def newer_format(where: str, found: object) -> CorruptError:
 def _first_of(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return f"{'.'.join(map(str, first['loc']))[:_SHOWN_CHARACTERS]}: {first['msg']}"
     return str(error)

@@ -21,6 +21,7 @@ from groupstream.stores.failures import missing, other_bytes
 from groupstream.stores.store import StoredObject, Tagged
 
 _SWAP_LOCK = ".swap.lock"
+_SHOWN_CHARACTERS = 100
 
 
 class LocalStore:
@@ -36,19 +37,25 @@ class LocalStore:
 
     def read(self, path: str, offset: int = 0, length: int | None = None) -> bytes:
         """See `Store.read`."""
-        with self._explaining(path), open(self._root / path, "rb") as file:
+        with self._explaining(path), open(self._file(path), "rb") as file:
             file.seek(offset)
             return file.read(-1 if length is None else length)
 
+    def _file(self, path: str) -> Path:
+        """Where an object lies. What others wrote may have named it, so it is nowhere else."""
+        if path.startswith("/") or ".." in path.split("/") or "\0" in path:
+            raise StoreError(f"{path[:_SHOWN_CHARACTERS]!r} does not lie in {self._root}; name what is in the folder")
+        return self._root / path
+
     def local_path(self, path: str) -> Path | None:
         """See `stored.HoldsFiles`."""
-        return self._root / path
+        return self._file(path)
 
     def size_bytes(self, path: str) -> int | None:
         """See `Store.size_bytes`."""
         with self._explaining(path):
             try:
-                return (self._root / path).stat().st_size
+                return self._file(path).stat().st_size
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -56,7 +63,7 @@ class LocalStore:
         """See `Store.stat`."""
         with self._explaining(path):
             try:
-                found = (self._root / path).stat()
+                found = self._file(path).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return None if stat.S_ISDIR(found.st_mode) else _described(path, found)
@@ -71,7 +78,7 @@ class LocalStore:
             if self._root.is_file():
                 raise UsageError(f"{self._root} is a file; a root is a folder with versions as <name>/<version>")
             try:
-                inside = list((self._root / path).iterdir())
+                inside = list(self._file(path).iterdir())
             except (FileNotFoundError, NotADirectoryError):
                 return []
             return sorted(f.name for f in inside if f.is_dir() and not f.name.startswith("."))
@@ -79,17 +86,17 @@ class LocalStore:
     def objects(self, path: str) -> Iterator[StoredObject]:
         """See `Store.objects`."""
         with self._explaining(path):
-            yield from _files_below(str(self._root / path), f"{path}/".lstrip("/"))
+            yield from _files_below(str(self._file(path)), f"{path}/".lstrip("/"))
 
     def put_if_absent(self, path: str, source: bytes | Path, crc32c: str | None = None) -> bool:
         """See `Store.put_if_absent`. A source file on the same disk is linked, not copied; with `crc32c` it is read."""
         with self._explaining_write(path):
-            return self._put(self._root / path, source, crc32c)
+            return self._put(self._file(path), source, crc32c)
 
     def replace(self, path: str, content: bytes) -> None:
         """See `Store.replace`."""
         with self._explaining_write(path):
-            self._replace(self._root / path, content)
+            self._replace(self._file(path), content)
 
     def read_tagged(self, path: str) -> Tagged | None:
         """See `Store.read_tagged`. The tag is a hash of the content."""
@@ -105,19 +112,19 @@ class LocalStore:
             found = self.read_tagged(path)
             if (found and found.tag) != tag:
                 return False
-            self._replace(self._root / path, content)
+            self._replace(self._file(path), content)
             return True
 
     def copy_if_absent(self, source_path: str, path: str) -> bool:
         """See `Store.copy_if_absent`. Both names lead to the same bytes, which are not written again."""
-        if not (self._root / source_path).is_file():
+        if not self._file(source_path).is_file():
             raise missing(str(self._root / source_path))
-        return self.put_if_absent(path, self._root / source_path)
+        return self.put_if_absent(path, self._file(source_path))
 
     def delete(self, path: str) -> None:
         """See `Store.delete`. Folders that hold nothing any more stay: another process may be about to write there."""
         try:
-            (self._root / path).unlink(missing_ok=True)
+            self._file(path).unlink(missing_ok=True)
         except NotADirectoryError:
             pass
         except OSError as error:
