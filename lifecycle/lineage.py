@@ -82,7 +82,7 @@ def lineage_of(published: PublishedVersion, registry: Registry | None) -> Versio
         manifest.digest,
         rows[0].state if rows else "published",
         run,
-        next((record for record in registry.runs(name, 1_000, root) if record.id == run), None),
+        registry.run(run) if run else None,
         _relatives(registry, found.parents, lambda lineage: lineage.parents) or tuple(_source_of(manifest)),
         _relatives(registry, found.children, lambda lineage: lineage.children),
         tuple(found.runs),

@@ -23,14 +23,12 @@ class Catalogs(Connected):
     """Copies catalogs, and answers from the copies."""
 
     @retried
-    def sync_catalog(self, root: str, catalog: DatasetCatalog, *, rebuilt: bool = False) -> None:
+    def sync_catalog(self, root: str, catalog: DatasetCatalog) -> None:
         """Takes over what the catalog of a store says: states and messages, aliases and their moves.
 
-        A catalog older than the one that was taken last changes nothing. A version without a row gets one with what
-        the catalog knows of it. Moves that the store has cut from its history stay here.
-
-        Args:
-            rebuilt: the catalog was lost and made anew, so it counts from 1 again: take it whatever its revision.
+        A catalog older than the one that was taken last changes nothing: whoever makes a lost one anew counts on from
+        `catalog_revision`. A version without a row gets one with what the catalog knows of it. Moves that the store has
+        cut from its history stay here.
 
         Raises:
             RegistryError: an alias leads to what cannot be opened, or some version is of another build than here.
@@ -38,7 +36,7 @@ class Catalogs(Connected):
         _refuse_blind_aliases(root, catalog)
         with self._writing() as session:
             dataset = dataset_row(session, root, catalog.name, lock=True)
-            if catalog.revision < dataset.catalog_revision and not rebuilt:
+            if catalog.revision < dataset.catalog_revision:
                 return
             for entry in catalog.versions:
                 self._take_version(session, dataset, entry)

@@ -112,6 +112,13 @@ class Runs(Connected):
             return [run_record(row) for row in session.scalars(query)]
 
     @retried
+    def run(self, run_id: str) -> RunRecord | None:
+        """A run by its id, None where it is not known."""
+        with self._reading() as session:
+            row = session.scalars(select(Run).where(Run.id == run_id)).one_or_none()
+            return None if row is None else run_record(row)
+
+    @retried
     def record_metrics(self, run_id: str, metrics: Iterable[Metric]) -> None:
         """Records figures of a run. One that is there, with this name and step, takes the new value.
 

@@ -82,14 +82,6 @@ def test_older_catalog_changes_nothing(registry: Registry, make_catalog: MakeCat
     assert registry.aliases("/data", "fedwiki") == {"latest": "1.0.0"}
 
 
-def test_rebuilt_catalog_is_taken_whatever_its_revision(registry: Registry, make_catalog: MakeCatalog):
-    registry.sync_catalog("/data", later(make_catalog("1.0.0", "1.1.0"), by=50))
-    registry.sync_catalog("/data", make_catalog("1.0.0"), rebuilt=True)
-    assert registry.aliases("/data", "fedwiki") == {"latest": "1.0.0"}
-    assert [dataset.catalog_revision for dataset in registry.datasets()] == [1]
-    assert len(registry.versions()) == 2  # the registry forgets none
-
-
 def test_moves_that_the_store_has_cut_stay(registry: Registry, make_catalog: MakeCatalog):
     catalog = make_catalog("1.0.0", "1.1.0")
     registry.sync_catalog("/data", catalog)

@@ -42,6 +42,7 @@ def test_run_keeps_what_it_was_asked_and_of_what_code(registry: Registry):
     asked = {"spec": {"round": 1}, "source": {"kind": "jsonl"}, "code": {"groupstream": "0.1.0"}}
     registry.start_run("r1", "/data", "fedwiki", "d1", kind="train", **asked)
     (run,) = registry.runs()
+    assert (registry.run("r1"), registry.run("r2")) == (run, None)
     assert (run.kind, run.spec, run.source, run.code) == ("train", *asked.values())
 
 
