@@ -23,6 +23,7 @@ def ask(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError("nobody is at a terminal to be asked; say --yes to do it, or --dry-run to look only")
-    if not typer.confirm(question, err=True):
+    typer.echo(f"{question} [y/N] ", nl=False, err=True)  # typer.confirm would write to stdout too
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         typer.echo("nothing was deleted", err=True)
         raise typer.Exit(1)

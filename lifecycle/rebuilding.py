@@ -18,7 +18,6 @@ from groupstream.catalog import (
 )
 from groupstream.catalog.changes import MAX_MOVES, add_version, set_alias
 from groupstream.catalog.model import CATALOG_FORMAT
-from groupstream.layout import is_alias, is_version
 from groupstream.manifest import Manifest
 from groupstream.stores import Store
 from lifecycle.deletion import with_taken_number
@@ -75,7 +74,7 @@ def rebuilt_catalog(
         elif entry is not None:
             unknown.append((entry, claim_of(store, folder.path).aliases))
     readable = set(catalog.readable())
-    aliases = {a: v for a, v in remembered.aliases.items() if v in readable and is_alias(a)}
+    aliases = {alias: version for alias, version in remembered.aliases.items() if version in readable}
     catalog = catalog.model_copy(update={"aliases": aliases})
     for entry, wanted in unknown:
         catalog = add_version(catalog, entry, wanted, by)
@@ -96,10 +95,10 @@ def entry_of(store: Store, folder: VersionFolder) -> CatalogVersion | None:
 
 
 def with_latest(catalog: DatasetCatalog, by: str) -> DatasetCatalog:
-    """The same with a `latest` that can be read, if anything can be: the largest number where it leads nowhere."""
-    readable = catalog.readable()
-    if readable and catalog.aliases.get(LATEST) not in readable:
-        return set_alias(catalog, LATEST, readable[-1], datetime.now(UTC), by)
+    """The same with a `latest` that can be read, if anything can be: the newest version where it leads nowhere."""
+    newest = catalog.newest()
+    if newest is not None and catalog.aliases.get(LATEST) not in catalog.readable():
+        return set_alias(catalog, LATEST, newest, datetime.now(UTC), by)
     return catalog
 
 
@@ -128,9 +127,8 @@ def is_newer(content: bytes, revision: int) -> bool:
 
 
 def is_sound(catalog: DatasetCatalog) -> bool:
-    """Whether all its versions have numbers, each its own. What somebody wrote there by hand may be anything."""
-    numbers = [each.version for each in catalog.versions]
-    return all(map(is_version, numbers)) and len(set(numbers)) == len(numbers)
+    """Whether each of its versions is there once. What somebody wrote there by hand may be anything."""
+    return len({each.version for each in catalog.versions}) == len(catalog.versions)
 
 
 def is_of_newer_format(content: bytes) -> bool:

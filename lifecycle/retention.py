@@ -14,8 +14,8 @@ from groupstream.catalog import CatalogVersion, DatasetCatalog
 class RetentionPolicy(BaseModel):
     """What is kept, and for how long.
 
-    A version goes where nothing keeps it. What always keeps one: an alias leads to it, `latest` included, or its number
-    is the largest.
+    A version goes where nothing keeps it. What always keeps one: an alias leads to it, `latest` included, or it is the
+    newest, which is the one with the largest number, of those not deprecated if there are any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,8 +71,8 @@ def _decide(
     version, aliases = entry.version, catalog.aliases_of(entry.version)
     if aliases:
         return Decision(version, True, f"has the alias {', '.join(aliases)}")
-    if version == catalog.readable()[-1]:
-        return Decision(version, True, "has the largest number")
+    if version == catalog.newest():
+        return Decision(version, True, "is the newest")
     if used is not None and now - used < timedelta(days=policy.keep_used_days):
         return Decision(version, True, f"was used on {used:%Y-%m-%d}")
     if _is_outdated(entry, policy, now):

@@ -23,8 +23,9 @@ from groupstream.catalog import (
     read_catalog,
     update_catalog,
 )
+from groupstream.catalog.changes import MAX_MOVES
 from groupstream.catalog.model import CATALOG_FORMAT
-from groupstream.layout import is_alias, version_key
+from groupstream.layout import version_key
 from groupstream.manifest import Manifest, canonical_json
 from groupstream.stores import Store
 from lifecycle.announcing import announce
@@ -165,7 +166,7 @@ def _changed_manifests(store: Store, folders: Sequence[VersionFolder], catalog: 
 def _alias_problems(store: Store, catalog: DatasetCatalog, by: str) -> Iterator[Problem]:
     readable = catalog.readable()
     for alias, version in sorted(catalog.aliases.items()):
-        if alias != LATEST and (version not in readable or not is_alias(alias)):
+        if alias != LATEST and version not in readable:
             remove = functools.partial(_remove_alias, store, catalog.name, alias, by)
             wrong = f"leads to {version!r}, which cannot be opened"
             yield Problem("alias_lost", f"{catalog.name}@{alias}", wrong, "remove the alias", remove)
@@ -196,13 +197,12 @@ def _remove_alias(store: Store, name: str, alias: str, by: str) -> None:
 
 
 def _without(catalog: DatasetCatalog, alias: str, by: str) -> DatasetCatalog:
-    """Also what `changes.remove_alias` refuses: a name that is no alias, and a `latest` of nothing."""
-    if alias not in catalog.aliases or (catalog.aliases[alias] in catalog.readable() and is_alias(alias)):
+    """Also what `changes.remove_alias` refuses: a `latest` of nothing. One that leads somewhere by now stays."""
+    if alias not in catalog.aliases or catalog.aliases[alias] in catalog.readable():
         return catalog
     aliases = {name: version for name, version in catalog.aliases.items() if name != alias}
     move = AliasMove(alias=alias, version=None, at=datetime.now(UTC), by=by)
-    history = tuple(each for each in (*catalog.history, move) if is_alias(each.alias))
-    return catalog.model_copy(update={"aliases": aliases, "history": history})
+    return catalog.model_copy(update={"aliases": aliases, "history": (*catalog.history, move)[-MAX_MOVES:]})
 
 
 def _all_folders(name: str, folders: Sequence[VersionFolder], catalog: DatasetCatalog) -> list[VersionFolder]:

@@ -61,7 +61,7 @@ def test_a_version_that_nobody_was_told_of_is_announced(publish, store, registry
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"", b"{", b'{"name": "text"', b'{"name":"text","versions":[{"x":1}]}', b"[]"]
+    "content", [None, b"", b"{", b'{"name": "text"', b'{"name":"text","aliases":{"<b>":"1.0.0"}}', b"[]"]
 )
 @pytest.mark.parametrize("with_registry", [True, False])
 def test_a_catalog_is_made_anew(publish, store, registry, content: bytes | None, with_registry: bool) -> None:
@@ -117,7 +117,7 @@ def test_an_empty_registry_is_filled_from_the_store(publish, places) -> None:
         "1.1.0": ("deprecated", "use 1.2.0", True),
         "1.2.0": ("deleted", "wrong", False),
     }
-    assert places.registry.aliases(store.root, "text") == {"latest": "1.1.0", "stable": "1.0.0"}
+    assert places.registry.aliases(store.root, "text") == {"latest": "1.0.0", "stable": "1.0.0"}
     assert len(places.registry.alias_history(store.root, "text")) == len(read_catalog(store, "text").history)
 
 
@@ -197,10 +197,10 @@ def test_a_changed_and_a_broken_manifest_stay_findings(publish, store, registry)
 def test_aliases_that_lead_nowhere_are_removed_and_latest_is_led_somewhere(publish, store, registry) -> None:
     publish("text@1.0.0")
     catalog = json.loads(store.read("text/catalog.json"))
-    catalog["aliases"] = {"latest": "7.0.0", "stable": "8.0.0", "<b>": "1.0.0"}
+    catalog["aliases"] = {"latest": "7.0.0", "stable": "8.0.0"}
     catalog["revision"] += 1
     store.replace("text/catalog.json", json.dumps(catalog).encode())
-    assert mended(store, registry) == ["alias_lost", "alias_lost", "latest_lost", "registry_behind"]
+    assert mended(store, registry) == ["alias_lost", "latest_lost", "registry_behind"]
     assert read_catalog(store, "text").aliases == {"latest": "1.0.0"} == registry.aliases(store.root, "text")
 
 
