@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import shutil
 import threading
@@ -62,7 +63,7 @@ class Pull:
     splits: tuple[str, ...]
     files: tuple[StoredFile, ...]
 
-    @property
+    @functools.cached_property
     def folder(self) -> Path:
         """Where the version will be."""
         return self.root / self.manifest.name / self.manifest.version
@@ -77,7 +78,7 @@ class Pull:
         """None: of the splits that were asked for, all."""
         return None
 
-    @property
+    @functools.cached_property
     def staging(self) -> Path:
         """Where its files are until they are whole. Named by the manifest: parts of another one are of no use."""
         return self.root / layout.STAGING / f"{self._staging_prefix}{self._manifest_sha256[:16]}"
@@ -86,7 +87,7 @@ class Pull:
     def _staging_prefix(self) -> str:
         return f"pull-{self.manifest.ref}-"
 
-    @property
+    @functools.cached_property
     def _manifest_sha256(self) -> str:
         return hashlib.sha256(self.manifest_json).hexdigest()
 
