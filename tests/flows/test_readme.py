@@ -36,7 +36,7 @@ def demo(with_server, root, monkeypatch) -> Path:
 
 
 def test_commands_and_python_run_as_they_stand(demo, tmp_path):
-    reading = next(b for b in blocks("bash") if "groupstream ls" in b)
+    reading = "".join(b for b in blocks("bash") if "groupstream ls" in b or "groupstream tag" in b)
     (tmp_path / "block.py").write_text("\n".join(blocks("python")))
     script = f"set -e\nexport PATH={ENVIRONMENT_BIN}:$PATH\n{reading}\npython {tmp_path}/block.py"
     run = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -45,6 +45,9 @@ def test_commands_and_python_run_as_they_stand(demo, tmp_path):
     assert "\njson " in run.stdout or "json  (" in run.stdout
     assert (tmp_path / "copies/stdlib/1.0.0/manifest.json").is_file()
     assert list((tmp_path / "tables").glob("*.parquet"))
+    assert "stdlib@stable: none -> 1.0.0" in run.stdout
+    assert groupstream.open("stdlib@latest", str(tmp_path / "copies/prod")).manifest.version == "1.0.0"
+    assert f"{demo} is as it should be" in run.stdout
 
 
 @pytest.mark.parametrize(("line", "extra"), FRAMEWORKS)
