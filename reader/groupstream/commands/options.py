@@ -12,7 +12,7 @@ from groupstream.commands.completion import complete_ref, complete_split
 if TYPE_CHECKING:
     from groupstream.dataset import Dataset, Split
 
-REF_HELP = "name@version, name@latest, name, or the folder of a version."
+REF_HELP = "name@version, name@alias, name, or the folder of a version."
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, autocompletion=complete_ref)]
 Root = Annotated[str | None, typer.Option(help="Where the datasets lie. Default: $GROUPSTREAM_ROOT, or ~/groupstream.")]
