@@ -37,7 +37,8 @@ def shown_url(url: URL) -> str:
 
 def _way_out(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
-        return f"Install the driver of the database: pip install {error.name}"
+        name = "'psycopg[binary]'" if error.name == "psycopg" else error.name
+        return f"Install the driver of the database: pip install {name}"
     return (
         "Set GROUPSTREAM_REGISTRY_URL to a database that can be written, such as sqlite:////data/registry.db or "
         "postgresql+psycopg://user:password@host/groupstream"

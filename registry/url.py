@@ -13,6 +13,7 @@ from registry.errors import RegistryError, shown_url
 
 URL_VARIABLE = "GROUPSTREAM_REGISTRY_URL"
 FILE = "registry.db"
+POSTGRESQL = "postgresql+psycopg"
 BACKENDS = ("sqlite", "postgresql")
 
 
@@ -29,7 +30,7 @@ def default_registry_url(root: str | None = None) -> str:
 
 
 def parse_url(text: str) -> URL:
-    """Parses the URL of a registry.
+    """Parses the URL of a registry. Where it names no driver of PostgreSQL, it is psycopg, which the platform brings.
 
     Raises:
         RegistryError: not a URL, or of a database that the registry does not know.
@@ -47,7 +48,7 @@ def parse_url(text: str) -> URL:
             f"registry {shown_url(url)}: {url.get_backend_name()} is not supported; "
             "write sqlite:////data/registry.db or postgresql+psycopg://user:password@host/name"
         )
-    return url
+    return url.set(drivername=POSTGRESQL) if url.drivername == "postgresql" else url
 
 
 def _url_in(root: str) -> str:

@@ -12,6 +12,7 @@ import registry
 from groupstream.errors import GroupstreamError
 from registry import Registry, RegistryError, default_registry_url
 from registry.errors import one_line_errors
+from registry.url import parse_url
 
 SECRET = "hunter2secret"
 QUOTED_SECRET = f"{SECRET}%40{SECRET}"
@@ -92,6 +93,20 @@ def test_password_that_a_driver_quotes_is_not_shown():
     url = make_url(f"postgresql://me:{QUOTED_SECRET}@host/name")
     with pytest.raises(RegistryError, match=r"cannot be used: no \*\*\* here\. Set"), one_line_errors(url):
         raise OSError(f"no {url.password} here")
+
+
+def test_driver_of_postgresql_is_ours_unless_the_url_names_one():
+    assert parse_url("postgresql://host/name").drivername == "postgresql+psycopg"
+    assert parse_url("postgresql+psycopg2://host/name").drivername == "postgresql+psycopg2"
+
+
+@pytest.mark.parametrize(("name", "package"), [("psycopg", r"'psycopg\[binary\]'"), ("psycopg2", "psycopg2")])
+def test_driver_that_is_missing_is_named(name: str, package: str):
+    with (
+        pytest.raises(RegistryError, match=rf"Install the driver of the database: pip install {package}$"),
+        one_line_errors(make_url("postgresql://host/name")),
+    ):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def test_database_of_another_kind_is_refused():
