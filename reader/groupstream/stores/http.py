@@ -26,7 +26,8 @@ class HttpStore:
     """Files under `https://host/prefix`. Threads may share it; it can be pickled, and used after a fork.
 
     The server must answer range requests, as nginx, Caddy and all buckets do. A web server does not say which
-    folders it has, so datasets are not found by name alone: `name@1.0.0` is, and so is a version's full address.
+    folders it has, so datasets are found by the catalogs there; where there is none, `name@1.0.0` is found still, and
+    so is a version's full address.
     Proxies, ~/.netrc and $REQUESTS_CA_BUNDLE are used as requests uses them.
 
     Args:
