@@ -91,6 +91,7 @@ def test_a_byte_that_changes_on_the_way_is_refused(place, tmp_path: Path, size: 
         with pytest.raises(PublishError, match=r"^cannot write .*/x: (the bytes have crc32c|its bytes changed on)"):
             place.store().put_if_absent("x", source, crc32c_of(content))
         assert place.store().stat("x") is None
+    assert not any(request.method == "DELETE" and "upload" not in request.path for request in place.server.requests)
 
 
 @only("gcs")
