@@ -127,13 +127,13 @@ class GcsStore:
                 blob.crc32c = as_base64(crc32c)
             options["checksum"] = "crc32c" if crc32c is None else None  # not summed a second time
             _upload(blob, source, {**options, **self._patience()})
+            if crc32c is not None and (found := from_base64(blob.crc32c)) != crc32c:  # a server that does not compare
+                blob.delete(if_generation_match=blob.generation, **self._patience())
+                raise other_bytes(found, crc32c).on_writing(f"{self.root}/{path}")
         except _failures() as error:
             if _code(error) == PRECONDITION_FAILED:
                 return False
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
-        if crc32c is not None and (found := from_base64(blob.crc32c)) != crc32c:  # a server that does not compare
-            blob.delete(if_generation_match=blob.generation, **self._patience())
-            raise other_bytes(found, crc32c).on_writing(f"{self.root}/{path}")
         return True
 
     def replace(self, path: str, content: bytes) -> None:
