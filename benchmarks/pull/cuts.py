@@ -153,12 +153,12 @@ def _verify(root: Path) -> None:
 def _table(runs: Sequence[Run]) -> list[str]:
     lines = [f"# cuts\n\n{(__doc__ or '').strip()}\n\n{machine(('requests', 'urllib3'))}\n"]
     lines += [
-        "| cuts | connections reset | GB | sent / size | limit | seconds | MB/s |",
+        "| cuts | connections that each reset | GB | sent / size | limit | seconds | MB/s |",
         "|---|---|---|---|---|---|---|",
     ]
     for run in runs:
         lines.append(
-            f"| {len(run.cuts)} | {sum(run.cuts)} | {run.size_bytes / 1e9:.2f} | "
+            f"| {len(run.cuts)} | {', '.join(map(str, run.cuts))} | {run.size_bytes / 1e9:.2f} | "
             f"{run.sent_bytes / run.size_bytes:.4f} | {LIMIT} | {run.seconds:.1f} | "
             f"{run.size_bytes / 1e6 / run.seconds:,.0f} |"
         )
