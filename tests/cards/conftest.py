@@ -75,7 +75,9 @@ def make_manifest() -> MakeManifest:
             ),
             "checks": CHECKS,
         }
-        return Manifest.model_validate(fields | changes)
+        everything = fields | changes
+        made = Manifest.model_validate(everything | {"name": "made", "splits": {}})
+        return made.model_copy(update={key: everything[key] for key in ("name", "splits")})  # also what it would refuse
 
     return make
 
@@ -117,7 +119,8 @@ DIFFERENCES = {
 
 
 def _split(name: str, table: pa.Table) -> SplitInfo:
-    stored = StoredFile(path=f"{name}.groups.parquet", size_bytes=1, crc32c="0" * 8, sha256="0" * 64)
+    index = StoredFile(path="index", size_bytes=1, crc32c="0" * 8, sha256="0" * 64)
+    stored = index.model_copy(update={"path": f"{name}.groups.parquet"})  # also a name that a manifest would refuse
     return SplitInfo(shards=(), group_table=stored, statistics=statistics_of(table))
 
 
