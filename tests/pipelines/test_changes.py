@@ -174,6 +174,14 @@ def test_old_features_must_be_unchanged_where_new_ones_are_added(compared: Calla
     assert str(compared(new, features)) == "major: 1 feature added: more; 1 group with other examples, such as g9"
 
 
+def test_groups_that_change_names_and_splits_that_go_are_a_change(compared: Callable[..., Changes]) -> None:
+    train = SPLITS["train"]
+    swapped = {"train": {**train, b"g1": train[b"g2"], b"g2": train[b"g1"]}}
+    for features in (FEATURES, {**FEATURES, "more": NUMBER}):
+        assert "2 groups with other examples" in compared(swapped, features).why
+    assert compared({"test": train}).level == Level.MAJOR
+
+
 def test_what_is_not_a_number_is_what_it_was(make_draft: Make) -> None:
     floats = {"x": Feature(dtype="float32")}
     old = make_draft({"train": {b"g": [{"x": float("nan")}, {"x": 0.0}]}}, floats).dataset
@@ -194,8 +202,9 @@ def test_groups_larger_than_memory_should_hold_are_read_in_blocks(
     old = make_draft({"train": {b"g": large, b"h": large[:1]}}, FEATURES).dataset
     same = make_draft({"train": {b"g": large, b"h": large[:1]}}, FEATURES, seed=3, **how).dataset
     assert changes_between(old, same).level == Level.PATCH
-    other = make_draft({"train": {b"g": [*large[:-1], large[0]], b"h": large[:1]}}, FEATURES, seed=3, **how).dataset
-    assert changes_between(old, other).level == Level.MAJOR
+    for last in (large[0], {"text": "text 49", "number": 48}):  # the second one is as long
+        other = make_draft({"train": {b"g": [*large[:-1], last], b"h": large[:1]}}, FEATURES, seed=3, **how).dataset
+        assert changes_between(old, other).level == Level.MAJOR
 
 
 def test_nothing_is_read_where_the_tables_tell(make_draft: Make) -> None:
