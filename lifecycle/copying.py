@@ -21,8 +21,7 @@ from groupstream.cache import MANIFEST_SHA256, public_name, through_cache
 from groupstream.catalog import DatasetCatalog, read_catalog
 from groupstream.catalog.changes import set_alias
 from groupstream.commit import checksums, claim_version, claimed_by
-from groupstream.errors import ConflictError, CorruptError, GroupstreamError
-from groupstream.layout import is_name, is_version
+from groupstream.errors import ConflictError, GroupstreamError
 from groupstream.manifest import Manifest, StoredFile
 from groupstream.pulling.download import read_range
 from groupstream.pulling.files import BLOCK_BYTES, CONNECTIONS
@@ -36,8 +35,6 @@ from lifecycle.changing import CatalogChange, PublishedVersion, change_version, 
 
 if TYPE_CHECKING:
     from registry import Registry
-
-_NOT_OF_A_VERSION = {layout.MANIFEST, layout.CLAIM, layout.TOMBSTONE}  # what the protocol itself writes
 
 
 @dataclass(frozen=True)
@@ -199,15 +196,11 @@ def plan_copy(source: Location, target: Store) -> VersionCopy:
     """Reads the manifest of a version. Writes nothing.
 
     Raises:
-        CorruptError: what it says cannot be: no name and number, or files that only the protocol writes.
+        CorruptError: it is none.
         UsageError: the target is a web server.
     """
     require_writable(target)
     content, manifest = read_manifest(source)
-    if not is_name(manifest.name) or not is_version(manifest.version):
-        raise CorruptError(f"{source} calls itself {manifest.ref!r}, which names no version. Nothing was written")
-    if reserved := sorted(_NOT_OF_A_VERSION & {file.path for file in manifest.all_files()}):
-        raise CorruptError(f"{source} lists {reserved[0]} among its files, which no build does. Nothing was written")
     return VersionCopy(through_cache(source), manifest, content, target)
 
 

@@ -223,7 +223,7 @@ def test_a_manifest_cannot_name_another_folder(put_version, tmp_path, everything
     path.chmod(0o644)
     path.write_bytes(renamed.to_json())
     before = everything()
-    with pytest.raises(CorruptError, match=r"is no name of a dataset|names no version"):
+    with pytest.raises(CorruptError, match="is no name of a dataset"):
         plan_copy(resolve(str(path.parent)), LocalStore(tmp_path / "target"))
     assert everything() == before
 
@@ -236,7 +236,7 @@ def test_a_manifest_cannot_list_what_the_protocol_writes(put_version, tmp_path, 
     changed = manifest.model_copy(update={"files": files})
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/manifest.json").write_bytes(changed.to_json())
-    with pytest.raises(CorruptError, match=r"is no file that a manifest describes|which no build does"):
+    with pytest.raises(CorruptError, match="is no file that a manifest describes"):
         plan_copy(resolve(str(tmp_path / "bad")), LocalStore(tmp_path / "target"))
 
 
