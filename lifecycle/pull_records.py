@@ -87,7 +87,7 @@ def _read(store: Store, file: StoredObject) -> Pull | bool | None:
         fields = json.loads(store.read(file.path))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     at = moment_of(fields.get("at")) if isinstance(fields, dict) else None
     return False if at is None else _pull_of(file, parts, at, fields)

@@ -136,7 +136,7 @@ def is_of_newer_format(content: bytes) -> bool:
     try:
         fields = json.loads(content)
         return isinstance(fields, dict) and int(fields.get("format_version", 0)) > CATALOG_FORMAT
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return False
 
 

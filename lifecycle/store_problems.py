@@ -239,7 +239,7 @@ def _has_catalog(store: Store, name: str) -> bool:
 def _names_in(content: bytes) -> list[str] | None:
     try:
         names = json.loads(content)["datasets"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return [str(name) for name in names] if isinstance(names, list) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from lifecycle.folders import version_folder
 from lifecycle.tombstones import Tombstone, read_tombstone, write_tombstone
 
 NOW = datetime.now(UTC)
+MODULES = ("doctor", "store_problems", "registry_problems")
 
 
 def found(findings: list[Finding]) -> list[tuple[str, str, bool]]:
@@ -257,9 +259,10 @@ def test_pulls_go_from_the_store_into_the_registry(publish, store, registry) -> 
     at = NOW - timedelta(hours=1)
     pull = {"at": at.isoformat(), "by": "ann", "splits": ["train"], "bytes": 5}
     store.put_if_absent(".pulls/text/1.0.0/7f.json", json.dumps(pull).encode())
-    store.put_if_absent(".pulls/text/1.0.0/80.json", b"{")
-    store.put_if_absent(".pulls/x", b"{")
-    assert mended(store, registry) == ["pulls_waiting", "pull_broken", "pull_broken"]
+    store.put_if_absent(".pulls/text/1.0.0/80.json", b'{"at": "0001-01-01T00:00:00+12:00"}')
+    store.put_if_absent(".pulls/x", b"[" * 100_000)
+    store.put_if_absent(".pulls/text/1.0.0/81.json", b"[" * 100_000)
+    assert mended(store, registry) == ["pulls_waiting", "pull_broken", "pull_broken", "pull_broken"]
     [record] = registry.pulls(store.root, "text")
     assert (record.id, record.version, record.at, record.by, record.num_bytes) == ("7f", "1.0.0", at, "ann", 5)
     assert list(store.objects(".pulls")) == []
@@ -292,3 +295,11 @@ def test_what_cannot_be_mended_is_told_and_the_next_dataset_comes(publish, store
 def test_a_web_server_is_refused() -> None:
     with pytest.raises(UsageError, match="is a web server, which is only read"):
         examine(HttpStore("http://localhost:1/x"), None)
+
+
+def test_the_page_has_every_kind_of_finding() -> None:
+    repository = Path(__file__).parents[3]
+    code = "".join((repository / f"lifecycle/{name}.py").read_text() for name in MODULES)
+    kinds = set(re.findall(r'(?:Problem\(\s*|kind, wrong = \(|else \()"(\w+)"', code))
+    page = (repository / "docs/doctor.md").read_text()
+    assert kinds == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
