@@ -249,6 +249,28 @@ def test_a_build_that_goes_on_while_it_is_abandoned_keeps_what_it_publishes(
     assert examine(store, registry) == []
 
 
+def test_a_version_that_is_published_while_it_is_abandoned_stays(store, registry, publish_into, places, fuse, killed):
+    dying, _ = places.dying(fuse(3))
+    with pytest.raises(killed):
+        publish_into(dying, registry, "text@1.0.0")
+
+    class Racing:
+        """The build goes on as soon as somebody has seen that there is no manifest."""
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def size_bytes(self, path):
+            found = store.size_bytes(path)
+            if path.endswith("1.0.0/manifest.json") and found is None:
+                publish_into(store, registry, "text@1.0.0")
+            return found
+
+    assert abandon_version(Racing(), registry, version_folder(store, "text", "1.0.0"), "its build died") == 0
+    assert read_catalog(store, "text").readable() == ["1.0.0"]
+    assert examine(store, registry) == []
+
+
 def test_a_deletion_is_taken_back_by_hand_as_the_docs_say(publish, store, registry) -> None:
     publish("text@1.0.0")
     publish("text@1.1.0")
