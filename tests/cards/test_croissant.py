@@ -29,6 +29,11 @@ LABELS = {"group_row": [0, 1, 1], "label": [b"0", b"0", b"1"], "num_examples": [
 CITED = {"license": "cc-by-sa-4.0", "homepage": "https://example.org/news", "citation": "@misc{news}"}
 
 
+def _described(path):
+    """Also under a name that a manifest would refuse."""
+    return describe_file("file", path).model_copy(update={"path": path.name})
+
+
 @pytest.fixture
 def version(tmp_path, make_table, make_manifest):
     """Writes the tables of a version and its croissant.json, and gives the path of that."""
@@ -41,9 +46,9 @@ def version(tmp_path, make_table, make_manifest):
             write_group_table(path, [table])
             labels = tmp_path / layout.label_table_file(name)
             write_group_table(labels, [pa.table(LABELS, schema=LABEL_SCHEMA)], LABEL_SCHEMA)
-            files.append(describe_file(labels.name, labels))
+            files.append(_described(labels))
             infos[name] = manifest.splits[name].model_copy(
-                update={"group_table": describe_file(path.name, path), "shards": _shards(name)}
+                update={"group_table": _described(path), "shards": _shards(name)}
             )
         update = {"splits": infos, "files": tuple(files), "spec": manifest.spec | (spec or {}), **changes}
         (tmp_path / layout.CROISSANT).write_text(json.dumps(croissant(manifest.model_copy(update=update))))
@@ -54,7 +59,8 @@ def version(tmp_path, make_table, make_manifest):
 
 def _shards(split: str, number: int = 2) -> tuple[Shard, ...]:
     fields = {"size_bytes": 1, "crc32c": "0" * 8, "sha256": "0" * 64, "num_groups": 1, "num_examples": 1}
-    return tuple(Shard(path=layout.shard_file(split, index, number), **fields) for index in range(number))
+    one = Shard(path="shard", **fields)
+    return tuple(one.model_copy(update={"path": layout.shard_file(split, index, number)}) for index in range(number))
 
 
 def opened(path: Path, caplog: pytest.LogCaptureFixture) -> tuple[object, list[str]]:
