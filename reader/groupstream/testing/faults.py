@@ -24,6 +24,7 @@ KINDS = (*REFUSALS, "reset", "lose", "cut", "slow", "cut_upload", "keep_part")
 
 _UPLOADS = frozenset({"POST", "PUT"})
 _METHODS = {"cut": frozenset({"GET"}), "cut_upload": _UPLOADS, "keep_part": frozenset({"PUT"})}
+_UPLOAD_ID = re.compile(r"(?i)upload_?id=[^&]*")  # servers count them: they say nothing of the request
 _RANDOM_SLOWNESS_SECONDS = 0.02
 
 
@@ -147,6 +148,7 @@ class _Dice:
     def throw(self, method: str, path: str) -> Fault | None:
         if self._path is not None and not re.search(self._path, path):
             return None
+        path = _UPLOAD_ID.sub("", path)
         self._seen[method, path] += 1
         name = f"{self._seed} {method} {path} {self._seen[method, path]}"
         digest = hashlib.sha256(name.encode()).digest()

@@ -8,6 +8,7 @@ import itertools
 import logging
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -173,6 +174,8 @@ class Schedule:
         self.num_readers = 1 if ground.kind == "s3" else draw.randint(1, 2)
         self.rate = draw.choice([0.0, 0.02, 0.05, 0.15])
         self.kinds = draw.sample(KINDS, draw.randint(1, len(KINDS)))
+        if draw.random() < 0.25:  # uploads are few among the requests
+            self.rate, self.kinds = 0.3, ["keep_part", "cut_upload"]
         self.publishers = [
             Publisher(
                 ground,
@@ -309,7 +312,8 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if kind == "local":
         yield Ground(kind, str(tmp_path / "root"), LocalStore(tmp_path / "root"))
         return
-    root = f"{'gs' if kind == 'gcs' else 's3'}://bucket/{random.getrandbits(64):x}"
+    own = re.sub(r"\W+", "-", request.node.name)  # the same each time: on it depends what its requests meet
+    root = f"{'gs' if kind == 'gcs' else 's3'}://bucket/{own}"
     if kind == "gcs":
         server = request.getfixturevalue("gcs_server")
         server.buckets.add("bucket")
