@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from groupstream.stores import HttpStore
 from groupstream.stores.body import Answer, read_body
 from groupstream.testing import FolderServer, Reply
 
@@ -82,7 +83,7 @@ def test_it_is_given_up_when_nothing_comes_again_and_again(no_waits: None) -> No
 
 
 def test_a_file_that_is_replaced_meanwhile_is_read_as_one_of_both(tmp_path: Path) -> None:
-    from groupstream.stores import HttpStore
+    pytest.importorskip("requests")
 
     class Changing(FolderServer):
         def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
