@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import glob
 import os
 import time
 from collections.abc import Iterator
@@ -197,8 +196,10 @@ def bytes_allocated(path: Path) -> int:
 def sweep_part(path: Path) -> None:
     """Removes what is left of a part whose file has its final name."""
     _part_of(path).unlink(missing_ok=True)
-    for journal in path.parent.glob(f"{glob.escape(path.name)}.*.blocks"):
-        journal.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        for other in path.parent.iterdir():  # glob compiles a pattern, which is slow for each of many files
+            if other.suffix == ".blocks" and other.stem.rpartition(".")[0] == path.name:
+                other.unlink(missing_ok=True)
 
 
 def write_at(handle: int, data: bytes, offset: int) -> None:

@@ -241,7 +241,14 @@ def _bucket(root: str, name: str) -> Any:
     client._bucket_metadata_cache = None  # it asks for the bucket in a thread of its own, only to label traces
     for scheme in ("http://", "https://"):
         client._http.mount(scheme, limited_adapter()(pool_connections=1, pool_maxsize=NUM_CONNECTIONS))
+    _settle(client._http, client.api_endpoint)
     return client.bucket(name)
+
+
+def _settle(session: Any, url: str) -> None:
+    """Takes proxies and certificates from the environment once: for each request, that is a sixth of a small one."""
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify, session.trust_env = found["proxies"], found["verify"], False
 
 
 def _upload(blob: Any, source: bytes | Path, options: dict[str, Any]) -> None:
