@@ -11,7 +11,7 @@ import pytest
 
 from groupstream import UsageError
 from groupstream.stores.limits import BYTES_PER_SECOND, CONNECTIONS, REQUESTS_PER_SECOND, Pace, current_limits
-from groupstream.testing import Reply
+from groupstream.testing import FaultyServer, Reply
 
 # Google's client lets go of some failed answers unread.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -102,6 +102,26 @@ def test_no_more_connections_are_used_than_allowed(place, monkeypatch: pytest.Mo
     with ThreadPoolExecutor(12) as threads:
         list(threads.map(lambda number: store.read("x", number, 10), range(24)))
     assert max(1, limit - 1) <= counted.most <= limit
+
+
+class WebProxy(FaultyServer):
+    """Answers for every server."""
+
+    def reply(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        return Reply(206, b"proxied", {"Content-Range": "bytes 0-6/7"})
+
+
+@only("gcs", "http")
+def test_limits_hold_through_a_proxy_too(place, monkeypatch: pytest.MonkeyPatch) -> None:
+    with WebProxy() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "")
+        monkeypatch.setenv(REQUESTS_PER_SECOND, "40")
+        begun = time.monotonic()
+        for _ in range(9):
+            assert place.store().read("x", 0, 7) == b"proxied"
+        assert time.monotonic() - begun >= 8 / 40
+        assert {request.path.startswith(place.server.url) for request in proxy.requests} == {True}
 
 
 @pytest.mark.integration  # a client waits between its attempts
