@@ -15,6 +15,7 @@ from rich.text import Text
 from cards import format_bytes
 from flows.result import BuildResult
 from groupstream.commands.check_table import summary
+from groupstream.commands.printing import visible
 from groupstream.manifest import SplitInfo
 from groupstream.refs import DEFAULT_ROOT
 from groupstream.stores import is_url
@@ -59,6 +60,8 @@ def show_result(console: Console, result: BuildResult) -> None:
     manifest = result.manifest
     outcome = "is published" if result.built else "exists already: same spec, same source, so nothing to do"
     console.print(Text(f"{manifest.ref} {outcome}", "bold"))
+    if result.why:
+        console.print(Text(f"{'number':<13}  {visible(result.why)}"))
     splits = list(manifest.splits.items())
     console.print(_one_split(result, *splits[0]) if len(splits) == 1 else _several_splits(result))
     console.print(Text(f"{'checks':<13}  {summary(manifest.checks)}"))

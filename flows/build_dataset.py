@@ -53,10 +53,11 @@ def build_dataset(spec: Spec) -> BuildResult:
             run.checked(checked.results, report)
             show_checks(spec.name, checked, report)
             refuse_failed(checked.results, report)
+            with stages("Number"):
+                number = claim(plan, store, run.claim(), drafted)
             with stages("Draw the card"):
-                number = claim(plan, store, run.claim(), drafted).version
-                version = describe(drafted, checked, number, store)
-            folder = f"{spec.name}/{number}"
+                version = describe(drafted, checked, number.version, store)
+            folder = f"{spec.name}/{number.version}"
             location = f"{store.root}/{folder}"
             run.reserved(version.manifest)
             with stages("Publish"):
@@ -65,8 +66,9 @@ def build_dataset(spec: Spec) -> BuildResult:
                 register(run, version.manifest)
                 update_catalog(store)
     show_version(version.manifest, location)
-    return _result(version.manifest, location, stages, built=True)
+    return _result(version.manifest, location, stages, built=True, why=number.why)
 
 
-def _result(manifest: Manifest, location: str, stages: Stages, *, built: bool) -> BuildResult:
-    return BuildResult(manifest=manifest, location=location, built=built, stage_seconds=stages.seconds)
+def _result(manifest: Manifest, location: str, stages: Stages, *, built: bool, why: str = "") -> BuildResult:
+    seconds = stages.seconds
+    return BuildResult(manifest=manifest, location=location, built=built, why=why, stage_seconds=seconds)

@@ -12,6 +12,7 @@ class BuildResult(BaseModel):
 
     Attributes:
         built: False where the version was there already and nothing was done.
+        why: how it came to its number, in a line; empty where it was there already.
         stage_seconds: how long each stage took.
     """
 
@@ -20,4 +21,5 @@ class BuildResult(BaseModel):
     manifest: Manifest
     location: str
     built: bool
+    why: str = ""
     stage_seconds: dict[str, float]

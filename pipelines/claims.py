@@ -42,8 +42,15 @@ class Number:
 
 
 def find_built(plan: Plan, store: Store) -> str | None:
-    """The published version that this plan would build again, the newest of them."""
-    return numbers_taken(store, plan.spec.name, plan.digest).built
+    """The published version that this plan would build again, the newest of them.
+
+    Raises:
+        ConflictError: there is none, and another build has the number of the spec: known before anything is built.
+    """
+    taken, wanted = numbers_taken(store, plan.spec.name, plan.digest), plan.spec.publish.version
+    if taken.built is None and wanted is not None:
+        refuse_taken(wanted, taken, store, plan.spec.name)
+    return taken.built
 
 
 def claim_number(

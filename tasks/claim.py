@@ -11,6 +11,7 @@ from groupstream.stores import Store
 from pipelines.claims import Number, claim_number
 from pipelines.draft import Draft
 from pipelines.plan import Plan
+from tasks.reporting import reporter
 
 _LOG = logging.getLogger("groupstream")
 
@@ -18,6 +19,15 @@ _LOG = logging.getLogger("groupstream")
 @task(name="claim", cache_policy=NO_CACHE)
 def claim(plan: Plan, store: Store, run: Mapping[str, Any], draft: Draft) -> Number:
     """The number that the version gets."""
-    number = claim_number(plan, store, run, draft)
+    show, num_read = reporter.get(), 0
+    num_groups = sum(split.statistics.num_groups for split in draft.manifest.splits.values())
+
+    def on_groups(count: int) -> None:
+        nonlocal num_read
+        num_read += count
+        expected = max(num_read, 2 * num_groups)  # of the draft, and about as many of the version before it
+        show.stage_progressed("Number", num_read, expected, f"{num_read:,} groups compared")
+
+    number = claim_number(plan, store, run, draft, on_groups)
     _LOG.info("%s@%s: %s", plan.spec.name, number.version, number.why)
     return number

@@ -35,7 +35,8 @@ def test_a_build_publishes_a_version_that_reads_back(with_server, spec_fields, r
     dataset = groupstream.open("small", str(root))
     assert verify(dataset) == 60
     assert {group.name: len(group.table()) for group in dataset["train"]} == {f"k{i}": 5 for i in range(12)}
-    assert list(result.stage_seconds) == ["Locate", "Partition", "Check", "Draw the card", "Publish", "Register"]
+    stages = ["Locate", "Partition", "Check", "Number", "Draw the card", "Publish", "Register"]
+    assert list(result.stage_seconds) == stages
     assert not list((root / ".staging").iterdir())
 
 

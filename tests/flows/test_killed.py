@@ -23,6 +23,7 @@ BEFORE_THE_COMMIT = [
     ("Partition", "START"),
     ("Partition", "1"),
     ("Check", "START"),
+    ("Number", "START"),
     ("Draw the card", "START"),
     ("Publish", "START"),
     ("Publish", "1"),
