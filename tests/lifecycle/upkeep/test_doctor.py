@@ -81,6 +81,7 @@ def test_a_catalog_is_made_anew(publish, store, registry, content: bytes | None,
         store.put_if_absent("text/catalog.json", content)
     kinds = mended(store, registry if with_registry else None)
     assert kinds[0] == ("catalog_missing" if content is None else "catalog_broken")
+    assert "catalog_older" not in kinds  # it counts on from what the registry has seen
     after = read_catalog(store, "text")
     assert after.readable() == before.readable() == ["1.0.0", "1.1.0", "1.2.0"]
     assert after.get("2.0.0").message == "wrong"
