@@ -265,7 +265,8 @@ def _upload(blob: Any, source: bytes | Path, options: dict[str, Any]) -> None:
                 blob.upload_from_filename(str(source), **options)
             return
         except (ValueError, *_failures()) as error:
-            if not (isinstance(error, ValueError) or _code(error) == PERMANENT_REDIRECT) or attempt == ATTEMPTS:
+            is_of_part = not isinstance(error, _failures()) or _code(error) == PERMANENT_REDIRECT
+            if not is_of_part or attempt == ATTEMPTS:  # errors of signing in are ValueErrors too
                 raise
 
 
