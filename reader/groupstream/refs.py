@@ -117,7 +117,7 @@ def _found(asked: _Asked) -> str:
         _refuse_deleted(name, known, catalog, asked.way_out)
         warn_if_deprecated(catalog, known.version)
         return known.version
-    if version is None or not is_published(store, f"{name}/{version}"):
+    if version is None or (is_number and not is_published(store, f"{name}/{version}")):
         raise _not_found(asked, catalog)
     return version
 
