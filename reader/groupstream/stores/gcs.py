@@ -18,6 +18,7 @@ from http.client import (
 from pathlib import Path
 from typing import Any
 
+from groupstream.errors import StoreError
 from groupstream.stores.address import parse_address
 from groupstream.stores.content_type import content_type
 from groupstream.stores.crc32c import as_base64, from_base64
@@ -131,7 +132,7 @@ class GcsStore:
                 blob.delete(if_generation_match=blob.generation, **self._patience())
                 raise other_bytes(found, crc32c).on_writing(f"{self.root}/{path}")
         except _failures() as error:
-            if _code(error) == PRECONDITION_FAILED:
+            if self._is_taken(path, error):
                 return False
             raise self._explain(error).on_writing(f"{self.root}/{path}") from error
         return True
@@ -179,7 +180,7 @@ class GcsStore:
                 if token is None:
                     return True
         except _failures() as error:
-            if _code(error) == PRECONDITION_FAILED:
+            if self._is_taken(path, error):
                 return False
             if _code(error) == NOT_FOUND and not _is_of_bucket(error):
                 raise missing(f"{self.root}/{source_path}") from error
@@ -192,6 +193,15 @@ class GcsStore:
         except _failures() as error:
             if _code(error) != NOT_FOUND or _is_of_bucket(error):
                 raise self._explain(error).on_deleting(f"{self.root}/{path}") from error
+
+    def _is_taken(self, path: str, error: Exception) -> bool:
+        """Whether a write failed because the object is there. Who may create but not delete may be told 403 then."""
+        if _code(error) != FORBIDDEN:
+            return _code(error) == PRECONDITION_FAILED
+        try:
+            return self.stat(path) is not None
+        except StoreError:
+            return False
 
     def _blob(self, path: str) -> Any:
         return self._bucket().blob(self._address.key(path))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.client import FORBIDDEN
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import pytest
@@ -238,6 +239,20 @@ def test_what_is_not_allowed_says_how_to_sign_in(place) -> None:
         store.copy_if_absent("x", "y")
     with pytest.raises(PublishError, match=rf"^cannot remove {place.root}/x: permission denied"):
         store.delete("x")
+
+
+@only("gcs")
+@pytest.mark.parametrize("write", [lambda s: s.put_if_absent("x", b"2"), lambda s: s.copy_if_absent("y", "x")])
+def test_who_may_create_and_not_delete_is_told_that_an_object_is_there(place, write: Any) -> None:
+    store, faults = place.store(), place.server.faults
+    store.put_if_absent("y", b"3")
+    faults.refuse(status=FORBIDDEN, method="POST", body=DENIED)
+    with pytest.raises(PublishError, match="permission denied"):
+        write(store)
+    assert store.put_if_absent("x", b"1")
+    faults.refuse(status=FORBIDDEN, method="POST", body=DENIED)
+    assert not write(store)
+    assert store.read("x") == b"1"
 
 
 @only(*BUCKETS)
