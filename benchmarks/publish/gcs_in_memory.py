@@ -60,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query))
         if parts.path == "/forget":
             self.objects.clear()
+            self.uploads.clear()
             return self._answer(200, {})
         if match := re.fullmatch("(?:/download)?/storage/v1/b/bucket/o/([^/]+)", parts.path):
             stored = self.objects.get(unquote(match[1]))
@@ -98,6 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         stored.crc = google_crc32c.extend(stored.crc, block.tobytes())
         stored.num_bytes += length
         if stored.num_bytes == total:
+            del self.uploads[query["upload_id"]]
             return self._keep(stored)
         return self._answer(308, {}, Range=f"bytes=0-{stored.num_bytes - 1}")
 
