@@ -139,16 +139,12 @@ def test_who_compares_with_a_deprecated_version_is_told_and_who_builds_the_next_
     cataloged: LocalStore,
 ) -> None:
     update_catalog(cataloged, "news", lambda c: set_deprecated(c, "10.0.0", "half of it is missing", NOW))
-    with pytest.warns(
-        DeprecatedVersionWarning, match=r"^news@10\.0\.0 is deprecated: half of it is missing; newest"
-    ):
+    with pytest.warns(DeprecatedVersionWarning, match=r"^news@10\.0\.0 is deprecated: half of it is missing; newest"):
         earlier_version(cataloged, "news", "10.0.0")
     assert ref(previous_version(cataloged, "news", "11.0.0")) == "news@10.0.0"
 
 
 def test_an_alias_of_what_is_gone_is_an_error(cataloged: LocalStore) -> None:
     cataloged.delete("news/1.0.0/manifest.json")
-    with pytest.raises(
-        SpecError, match=r"'stable': it leads to 1\.0\.0, which cannot be opened; .* doctor"
-    ):
+    with pytest.raises(SpecError, match=r"'stable': it leads to 1\.0\.0, which cannot be opened; .* doctor"):
         earlier_version(cataloged, "news", "stable")

@@ -21,6 +21,7 @@ Row = dict[str, Any]
 
 _FIGURES = ("groups", "examples", "bytes", "words")
 _MESSAGE_CHARACTERS = 60
+_MOST_REF_CHARACTERS = 40  # of a ref that is not broken into lines
 _DATASETS = 16  # that are looked at at once
 _MANIFESTS = 32  # that are read at once, of versions that no catalog has
 
@@ -63,13 +64,18 @@ def _print_table(rows: list[Row]) -> None:
     from rich.text import Text
 
     has_states = any(row["state"] != "published" for row in rows)
-    table = Table("version", "aliases", *["state"] * has_states, "published", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("version", min_width=min(_MOST_REF_CHARACTERS, max(len(row["ref"]) for row in rows)))
+    table.add_column("aliases")
+    table.add_column("published", no_wrap=True)
     for figure in _FIGURES:
-        table.add_column(figure, justify="right")
+        table.add_column(figure, justify="right", no_wrap=True)
+    if has_states:
+        table.add_column("state")
     for row in rows:
         state = [_state(row)] if has_states else []
         numbers = (format_bytes(row[n]) if n == "bytes" else f"{row[n]:,}" for n in _FIGURES)
-        cells = (row["ref"], ", ".join(row["aliases"]), *state, (row["published_at"] or "")[:10], *numbers)
+        cells = (row["ref"], ", ".join(row["aliases"]), (row["published_at"] or "")[:10], *numbers, *state)
         table.add_row(*(Text(cell, overflow="fold") for cell in cells))
     Console().print(table)
 
