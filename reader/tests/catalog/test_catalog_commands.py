@@ -67,12 +67,12 @@ def test_ls_shows_aliases_and_states(call: Call) -> None:
     code, out, err = call("ls")
     assert (code, err) == (0, "")
     assert lines(out)[2:] == [
-        r"text@1.0.0 deprecated: half of it\nis missing\x1b[31m 2026-11-28 8 40 6.5 kB 186",
+        r"text@1.0.0 2026-11-28 8 40 6.5 kB 186 deprecated: half of it\nis missing\x1b[31m",
         "text@1.1.0 stable 2026-11-28 8 40 6.5 kB 186",
         "text@2.0.0 latest 2026-11-28 8 40 6.5 kB 186",
     ]
-    assert lines(out)[0] == "version aliases state published groups examples bytes words"
-    assert lines(call("ls", "text", "--all")[1])[3].startswith("text@1.2.0 deleted: a licence 2026-11-28")
+    assert lines(out)[0] == "version aliases published groups examples bytes words state"
+    assert lines(call("ls", "text", "--all")[1])[3] == "text@1.2.0 2026-11-28 8 40 6.5 kB 186 deleted: a licence"
 
 
 def test_ls_gives_all_of_it_as_json(call: Call) -> None:
