@@ -91,18 +91,22 @@ def claim_number(
 def numbers_taken(store: Store, name: str, digest: str) -> Taken:
     """The numbers of a dataset that have been used, and which of them by the build of this digest.
 
-    Reads its catalog, and one claim for each version.
+    Reads its catalog; claim and tombstone only of folders that this lacks, and tombstones of what this build published.
 
     Raises:
         CorruptError: what is there is no catalog.
     """
     catalog = read_catalog(store, name)
-    deleted = {each.version for each in catalog.versions if not each.is_readable} if catalog else set()
+    known = {each.version: each for each in catalog.versions} if catalog else {}
     folders = sorted((v for v in store.folders(name) if is_version(v)), key=version_key)
     with ThreadPoolExecutor(_THREADS) as threads:
-        digests = dict(zip(folders, threads.map(lambda v: _digest_of(store, f"{name}/{v}"), folders), strict=True))
-        has_tombstone = threads.map(lambda v: store.size_bytes(f"{name}/{v}/{layout.TOMBSTONE}") is not None, folders)
-        deleted |= {v for v, is_there in zip(folders, has_tombstone, strict=True) if is_there}
+        new = [version for version in folders if version not in known]
+        digests: dict[str, str | None] = {version: each.digest for version, each in known.items()}
+        digests |= zip(new, threads.map(lambda v: _digest_of(store, f"{name}/{v}"), new), strict=True)
+        doubtful = [version for version in folders if version in new or digests[version] == digest]
+        has_tombstone = threads.map(lambda v: store.size_bytes(f"{name}/{v}/{layout.TOMBSTONE}") is not None, doubtful)
+        deleted = {version for version, is_there in zip(doubtful, has_tombstone, strict=True) if is_there}
+    deleted |= {version for version, each in known.items() if not each.is_readable}
     published = tuple(v for v in published_versions(store, name) if v not in deleted)
     claimed = {v for v, found in digests.items() if found is not None} - {*published, *deleted}
     own = {v for v, found in digests.items() if found == digest} - deleted
