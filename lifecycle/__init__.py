@@ -3,7 +3,7 @@
 Each changes the store first, which is the truth: its catalog by compare and swap. Then the registry gets a copy. What
 dies in between is mended by doing it again, or by the doctor.
 
-    announcing.py   a version that has just been published becomes known
+    announcing.py   a version that has just been published becomes known, with what its claim says: claims.py
     changing.py     a change of a catalog, then of the registry: tagging.py, deprecation.py
     copying.py      a version is published in another root; bringing.py moves its bytes
     deletion.py     in the safe order: tombstones.py, then the catalog, then the files

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from groupstream import CorruptError, layout
 from groupstream.actor import current_actor
 from groupstream.catalog import LATEST, CatalogVersion, DatasetCatalog, describe_published, read_catalog, update_catalog
 from groupstream.catalog.changes import add_version, set_alias
-from groupstream.commit import read_claim
-from groupstream.layout import is_alias
 from groupstream.manifest import Manifest
 from groupstream.refs import published_versions
 from groupstream.stores import Store
+from lifecycle.claims import claim_of
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -73,8 +72,8 @@ def announcing(
 
     In a store that has no catalog yet, it adds all versions that are there: `latest` leads to the newest of them all.
     """
-    claim = _claim_of(store, f"{manifest.name}/{manifest.version}")
-    when = published_at or claim.at or datetime.now(UTC)
+    claim = claim_of(store, f"{manifest.name}/{manifest.version}")
+    when = published_at or claim.created_at or datetime.now(UTC)
     published = describe_published(manifest, content, when, run or claim.run)
     found = read_catalog(store, manifest.name)
     earlier = list(found_versions(store, manifest.name, [published.version])) if found is None else []
@@ -127,36 +126,5 @@ def found_versions(store: Store, name: str, known: Collection[str]) -> Iterator[
         except (FileNotFoundError, CorruptError):
             continue
         if (manifest.name, manifest.version) == (name, version):
-            claim = _claim_of(store, folder)
-            yield describe_published(manifest, content, claim.at or datetime.now(UTC), claim.run)
-
-
-class _Claim(NamedTuple):
-    """What the claim of a version says to those who announce it."""
-
-    run: str | None = None
-    aliases: tuple[str, ...] = ()
-    at: datetime | None = None
-
-
-def _claim_of(store: Store, folder: str) -> _Claim:
-    try:
-        fields = read_claim(store, folder)
-    except CorruptError:
-        return _Claim()
-    run, aliases = fields.get("run"), fields.get("aliases")
-    named = aliases if isinstance(aliases, list) else []
-    return _Claim(
-        run if isinstance(run, str) else None,
-        tuple(alias for alias in named if isinstance(alias, str) and is_alias(alias)),
-        _moment(fields.get("created_at")),
-    )
-
-
-def _moment(text: object) -> datetime | None:
-    """A time with its zone, None where the text is none."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
+            claim = claim_of(store, folder)
+            yield describe_published(manifest, content, claim.created_at or datetime.now(UTC), claim.run)

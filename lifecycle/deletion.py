@@ -25,7 +25,8 @@ from groupstream.refs import published_versions
 from groupstream.stores import Store
 from lifecycle.announcing import announce
 from lifecycle.changing import change_catalog
-from lifecycle.folders import VersionFolder, claim_of, remove_files, version_folder
+from lifecycle.claims import claim_of
+from lifecycle.folders import VersionFolder, remove_files, version_folder
 from lifecycle.tombstones import Tombstone, read_tombstone, write_tombstone
 
 if TYPE_CHECKING:

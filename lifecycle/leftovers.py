@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from groupstream import layout
 from groupstream.catalog import DatasetCatalog
 from groupstream.stores import LocalStore, Store, StoredObject
+from lifecycle.claims import claim_of
 from lifecycle.deletion import deleted_since
-from lifecycle.folders import VersionFolder, claim_of
+from lifecycle.folders import VersionFolder
 from lifecycle.pull_records import Pull
 from lifecycle.retention import RetentionPolicy
 from lifecycle.tombstones import read_tombstone

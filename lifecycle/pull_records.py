@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from groupstream import layout
 from groupstream.layout import is_name, is_version
 from groupstream.stores import Store, StoredObject
-from lifecycle.folders import moment_of, remove_files
+from lifecycle.claims import moment_of
+from lifecycle.folders import remove_files
 
 if TYPE_CHECKING:
     from registry import Registry

@@ -20,8 +20,9 @@ from groupstream.catalog.changes import MAX_MOVES, add_version, set_alias
 from groupstream.catalog.model import CATALOG_FORMAT
 from groupstream.manifest import Manifest
 from groupstream.stores import Store
+from lifecycle.claims import claim_of
 from lifecycle.deletion import with_taken_number
-from lifecycle.folders import VersionFolder, claim_of
+from lifecycle.folders import VersionFolder
 from lifecycle.tombstones import read_tombstone
 
 if TYPE_CHECKING:

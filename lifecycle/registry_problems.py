@@ -11,8 +11,9 @@ from groupstream import layout
 from groupstream.catalog import CatalogVersion, DatasetCatalog
 from groupstream.manifest import Manifest
 from groupstream.stores import Store
+from lifecycle.claims import claim_of
 from lifecycle.findings import Problem
-from lifecycle.folders import VersionFolder, claim_of, version_folders
+from lifecycle.folders import VersionFolder, version_folders
 from lifecycle.leftovers import is_running
 from lifecycle.pull_records import find_pulls, move_pulls
 from lifecycle.rebuilding import Remembered, remember, write_anew
