@@ -11,7 +11,7 @@ from groupstream.catalog import CatalogVersion, DatasetCatalog
 from registry.connection import Connected
 from registry.descriptions import columns_of_catalog, describe
 from registry.errors import RegistryError
-from registry.models import Alias, AliasMove, Dataset
+from registry.models import Alias, AliasMove, Dataset, Version
 from registry.records import AliasMoveRecord, DatasetRecord, alias_move_record, dataset_record
 from registry.retries import retried
 from registry.rows import dataset_row, find_dataset, insert_into, normal_root, version_row
@@ -38,8 +38,9 @@ class Catalogs(Connected):
             dataset = dataset_row(session, root, catalog.name, lock=True)
             if catalog.revision < dataset.catalog_revision:
                 return
+            known = _versions_of(session, dataset)
             for entry in catalog.versions:
-                self._take_version(session, dataset, entry)
+                self._take_version(session, dataset, entry, known.get(entry.version))
             _take_aliases(session, dataset, catalog)
             _take_moves(session, dataset, catalog)
             dataset.catalog_revision = catalog.revision
@@ -70,9 +71,9 @@ class Catalogs(Connected):
             rows = session.scalars(query.where(Dataset.root == normal_root(root), Dataset.name == name))
             return [alias_move_record(row) for row in rows]
 
-    def _take_version(self, session: Session, dataset: Dataset, entry: CatalogVersion) -> None:
+    def _take_version(self, session: Session, dataset: Dataset, entry: CatalogVersion, known: Version | None) -> None:
         columns = columns_of_catalog(entry, location_of(dataset.root, dataset.name, entry.version))
-        row = version_row(session, dataset, entry.version, columns)
+        row = known or version_row(session, dataset, entry.version, columns)
         if row.digest != columns["digest"]:
             if row.state.is_settled:
                 raise RegistryError(
@@ -95,6 +96,12 @@ def _refuse_blind_aliases(root: str, catalog: DatasetCatalog) -> None:
                 f"the catalog of {catalog.name} in {root!r} leads {alias!r} to {version!r}, which cannot be opened; "
                 "mend it with: groupstream doctor"
             )
+
+
+def _versions_of(session: Session, dataset: Dataset) -> dict[str, Version]:
+    """The rows of all versions of a dataset, locked, by their numbers. One query, however many there are."""
+    query = select(Version).where(Version.dataset_id == dataset.id).order_by(Version.id)
+    return {row.version: row for row in session.scalars(query.with_for_update(of=Version))}
 
 
 def _aliases_of(session: Session, datasets: Sequence[Dataset]) -> dict[int, dict[str, str]]:
