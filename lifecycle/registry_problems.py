@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from groupstream import layout
-from groupstream.catalog import CatalogVersion, DatasetCatalog
+from groupstream.catalog import CatalogVersion, DatasetCatalog, update_catalog
 from groupstream.manifest import Manifest
 from groupstream.stores import Store
 from lifecycle.claims import claim_of
@@ -16,7 +16,7 @@ from lifecycle.findings import Problem
 from lifecycle.folders import VersionFolder, version_folders
 from lifecycle.leftovers import is_running
 from lifecycle.pull_records import find_pulls, move_pulls
-from lifecycle.rebuilding import Remembered, remember, write_anew
+from lifecycle.rebuilding import Remembered, remember
 from lifecycle.store_problems import sound_catalog
 
 if TYPE_CHECKING:
@@ -109,9 +109,8 @@ def _copy_problems(
             state = "is not in the registry" if row is None else f"is {row.state} in the registry"
             yield Problem("registry_behind", f"{catalog.name}@{entry.version}", state, "record it", mend)
     if remembered.revision > catalog.revision:
-        newer = catalog.model_copy(update={"revision": remembered.revision + 1})
         wrong = f"has revision {catalog.revision}, and {remembered.revision} in the registry"
-        mend = functools.partial(write_anew, store, newer)
+        mend = functools.partial(_count_on, store, catalog.name, remembered.revision)
         yield Problem("catalog_older", f"{catalog.name}/{layout.CATALOG}", wrong, "count on from there", mend)
         catalog = sound_catalog(store, catalog.name) or catalog
     if different := _differences(catalog, folders, remember(registry, root, catalog.name)):
@@ -134,6 +133,15 @@ def _differences(catalog: DatasetCatalog, folders: Mapping[str, VersionFolder], 
     if remembered.revision != catalog.revision:
         found.append(f"the catalog was changed {catalog.revision} times")
     return found
+
+
+def _count_on(store: Store, name: str, revision: int) -> None:
+    """Leads the revision of a catalog past that of the registry. Whatever else it says by now stays."""
+
+    def change(catalog: DatasetCatalog) -> DatasetCatalog:
+        return catalog.model_copy(update={"revision": max(catalog.revision, revision)})
+
+    update_catalog(store, name, change)
 
 
 def _sync(registry: Registry, root: str, catalog: DatasetCatalog, folders: Mapping[str, VersionFolder]) -> None:

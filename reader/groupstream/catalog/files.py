@@ -51,7 +51,7 @@ def update_catalog(store: Store, name: str, change: Callable[[DatasetCatalog], D
 
     Raises:
         CorruptError: what is there is no catalog.
-        PublishError: the store refuses the write, or others were faster for minutes.
+        PublishError: the store refuses the write, or others were faster 40 times in a row.
     """
     path = f"{name}/{CATALOG}"
 
@@ -62,7 +62,7 @@ def update_catalog(store: Store, name: str, change: Callable[[DatasetCatalog], D
         after = change(before)
         if content is not None and after == before:
             return before, content
-        after = after.model_copy(update={"revision": before.revision + 1})
+        after = after.model_copy(update={"revision": after.revision + 1})
         return after, after.to_json()
 
     catalog = _swapped(store, path, changed)

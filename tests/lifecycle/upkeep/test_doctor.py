@@ -18,6 +18,7 @@ from lifecycle.deletion import delete_version
 from lifecycle.doctor import examine
 from lifecycle.findings import Finding
 from lifecycle.folders import version_folder
+from lifecycle.registry_problems import registry_problems
 from lifecycle.tombstones import Tombstone, read_tombstone, write_tombstone
 
 NOW = datetime.now(UTC)
@@ -216,6 +217,22 @@ def test_a_catalog_older_than_the_copy_of_the_registry_counts_on_from_there(publ
     store.replace("text/catalog.json", old)
     assert mended(store, registry) == ["catalog_older", "registry_behind"]
     assert registry.aliases(store.root, "text") == {"latest": "1.0.0"}
+
+
+def test_what_others_change_while_a_catalog_counts_on_stays(publish, store, registry) -> None:
+    publish("text@1.0.0")
+    old = store.read("text/catalog.json")
+    for alias in ("stable", "best"):
+        changed = update_catalog(store, "text", lambda c, alias=alias: set_alias(c, alias, "1.0.0", NOW))
+        registry.sync_catalog(store.root, changed)
+    store.replace("text/catalog.json", old)
+    problem = next(registry_problems(store, registry, "text", NOW))
+    assert problem.kind == "catalog_older"
+    update_catalog(store, "text", lambda c: set_alias(c, "mine", "1.0.0", NOW))
+    problem.mend()
+    after = read_catalog(store, "text")
+    assert after.aliases == {"latest": "1.0.0", "mine": "1.0.0"}
+    assert after.revision > changed.revision
 
 
 def test_a_catalog_of_a_newer_format_is_left_as_it_is(publish, store, registry) -> None:
