@@ -98,7 +98,6 @@ def commit_version(
     sources: Mapping[str, Content],
     on_file: Callable[[StoredFile], None] = lambda file: None,
     *,
-    content: bytes | None = None,
     uploads: int = UPLOADS,
 ) -> None:
     """Writes the files of a claimed version, then its manifest. After a crash, only what is missing is written.
@@ -106,7 +105,6 @@ def commit_version(
     Args:
         sources: the content of each file of the manifest, by path.
         on_file: called in this thread after each file, in no order.
-        content: the bytes of the manifest, where they exist already: a copy of a version has the same.
         uploads: files that are written at once.
 
     Raises:
@@ -115,7 +113,7 @@ def commit_version(
     """
     files = _Files(store, folder, sources)
     _all_at_once(files.bring, manifest.all_files(), on_file, uploads)
-    content = manifest.to_json() if content is None else content
+    content = manifest.to_json()
     path = f"{folder}/{layout.MANIFEST}"
     if not store.put_if_absent(path, content, crc32c_of(content)) and store.read(path) != content:
         raise ConflictError(
