@@ -34,7 +34,7 @@ def registry_of(root: str, dry_run: bool = False) -> Iterator[Registry | None]:
         yield None
     elif is_url(root) and not os.environ.get(URL_VARIABLE):
         yield None
-        typer.echo(f"note: the store is changed; {URL_VARIABLE} names no registry to be told", err=True)
+        typer.echo(f"note: no registry is told; {URL_VARIABLE} names none", err=True)
     else:
         with _opened(root) as registry:
             yield registry

@@ -1,7 +1,7 @@
 """The files of a version, from one store to another, by way of this machine, where every byte is checked.
 
 A file of this machine is uploaded as it is, if it has the CRC32C of the manifest. What comes from elsewhere, or goes to
-a folder, is brought to a staging area first and compared with its SHA-256. That takes the room of four files on the
+a folder, is brought to a staging area first and compared with its CRC32C. That takes the room of four files on the
 disk, the largest ones at worst, and up to 400 MB of memory (350 were measured), however large the version is.
 """
 

@@ -61,7 +61,7 @@ def test_in_a_bucket_without_a_registry_the_store_alone_is_changed_and_that_is_s
     assert command("publish", "news@1.2.0", "--to", "gs://bucket/datasets")[0] == 0
     code, out, err = command("tag", "news@1.2.0", "stable", "--root", "gs://bucket/datasets")
     assert (code, out) == (0, "news@stable: none -> 1.2.0\n")
-    assert err == "note: the store is changed; GROUPSTREAM_REGISTRY_URL names no registry to be told\n"
+    assert err == "note: no registry is told; GROUPSTREAM_REGISTRY_URL names none\n"
     assert read_catalog(open_store("gs://bucket/datasets"), "news").aliases == {"latest": "1.2.0", "stable": "1.2.0"}
     code, out, _ = command("untag", "news", "stable", "--root", "gs://bucket/datasets")
     assert (code, out) == (0, "news@stable: 1.2.0 -> none\n")
