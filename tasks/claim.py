@@ -1,19 +1,17 @@
 """Claims the number of the new version, and says why it is this one."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from groupstream.stores import Store
 from pipelines.claims import Number, claim_number
 from pipelines.draft import Draft
 from pipelines.plan import Plan
 from tasks.reporting import reporter
-
-_LOG = logging.getLogger("groupstream")
 
 
 @task(name="claim", cache_policy=NO_CACHE)
@@ -29,5 +27,5 @@ def claim(plan: Plan, store: Store, run: Mapping[str, Any], draft: Draft) -> Num
         show.stage_progressed("Number", num_read, expected, f"{num_read:,} groups compared")
 
     number = claim_number(plan, store, run, draft, on_groups)
-    _LOG.info("%s@%s: %s", plan.spec.name, number.version, number.why)
+    get_run_logger().info("%s@%s: %s", plan.spec.name, number.version, number.why)
     return number

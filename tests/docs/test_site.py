@@ -41,7 +41,7 @@ def test_the_page_on_installing_has_every_extra_with_what_it_brings() -> None:
     brought = re.findall(r"^\| `groupstream\[(\w+)\]` \| (\S+) \|", (DOCS / "install.md").read_text(), re.MULTILINE)
     assert [(extra, name.lower()) for extra, name in brought] == [
         (extra, re.split("[<>=]", requirement)[0].replace("torch", "pytorch"))
-        for extra, [requirement] in extras.items()
+        for extra, [requirement, *_] in extras.items()
     ]
 
 

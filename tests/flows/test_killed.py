@@ -59,7 +59,8 @@ def test_killed_at_every_stage_in_turn(tmp_path, with_server, process_environmen
     undisturbed = {**spec_fields, "publish": {**spec_fields["publish"], "root": str(tmp_path / "undisturbed")}}
     assert built and files == finish(undisturbed)[1]
     assert groupstream.open("small", str(root)).manifest.version == "1.0.0"
-    assert not list((root / ".staging").iterdir())
+    left = [path.name for path in (root / ".staging").iterdir()]
+    assert not [name for name in left if not name.startswith("put-")], "put- is swept after a day: others may be at it"
 
 
 def test_killed_after_the_commit_the_next_build_completes_the_record(
