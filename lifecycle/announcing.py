@@ -18,7 +18,7 @@ from groupstream.catalog.changes import add_version, set_alias
 from groupstream.manifest import Manifest
 from groupstream.refs import published_versions
 from groupstream.stores import Store
-from lifecycle.claims import claim_of
+from lifecycle.claims import Claim, claim_of
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -41,7 +41,7 @@ def announce(
 
     Args:
         content: the bytes of its manifest.json.
-        aliases: that shall lead to it, beside those that its claim names.
+        aliases: that shall lead to it, beside those that its claim names and that nobody has moved since.
         run: which wrote it. Default: as its claim says.
         published_at: with a time zone. Default: when it was claimed, as its claim says, else now.
         by: who does it. Default: who runs this process.
@@ -78,15 +78,23 @@ def announcing(
     found = read_catalog(store, manifest.name)
     earlier = list(found_versions(store, manifest.name, [published.version])) if found is None else []
     is_new = found is None or found.get(published.version) is None
-    wanted, actor = tuple(dict.fromkeys((*aliases, *claim.aliases))), by or current_actor()
+    given, actor = tuple(aliases), by or current_actor()
 
     def change(catalog: DatasetCatalog) -> DatasetCatalog:
+        wanted = tuple(dict.fromkeys((*given, *_not_moved_since(catalog, claim))))
         for other in earlier:
             catalog = add_version(catalog, other, by=actor) if catalog.get(other.version) is None else catalog
         catalog = add_version(catalog, published, wanted, actor)
         return _with_aliases(catalog, published, wanted, actor) if is_new else catalog
 
     return change
+
+
+def _not_moved_since(catalog: DatasetCatalog, claim: Claim) -> list[str]:
+    """The aliases of a claim that nobody has moved after it: whoever announces a dead build late undoes no rollback."""
+    since = claim.created_at
+    later = {move.alias for move in catalog.history if since is not None and move.at > since}
+    return [alias for alias in claim.aliases if alias not in later]
 
 
 def _with_aliases(

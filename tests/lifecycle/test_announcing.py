@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -71,6 +71,20 @@ def test_what_dies_before_the_catalog_is_written_is_announced_as_its_claim_says(
     [known] = catalog.versions
     assert (known.run, known.published_at) == ("r7", NOW)
     assert catalog.aliases == {"latest": "1.0.0", "candidate": "1.0.0"}
+
+
+def test_who_announces_a_dead_build_late_undoes_no_move(store, registry, put_version):
+    announce(store, registry, *put_version(store, "news@1.0.0"), aliases=["stable"], published_at=NOW)
+    claim = {"aliases": ["candidate", "stable"], "created_at": (NOW - timedelta(hours=1)).isoformat()}
+    dead = put_version(store, "news@2.0.0", claim=claim)
+    assert announce(store, registry, *dead).aliases == {"latest": "2.0.0", "candidate": "2.0.0", "stable": "1.0.0"}
+
+
+def test_the_build_itself_leads_its_aliases_to_it_whatever_an_old_claim_of_it_says(store, registry, put_version):
+    announce(store, registry, *put_version(store, "news@1.0.0"), aliases=["stable"], published_at=NOW)
+    claim = {"aliases": ["stable"], "created_at": (NOW - timedelta(hours=1)).isoformat()}
+    again = put_version(store, "news@2.0.0", claim=claim)
+    assert announce(store, registry, *again, aliases=["stable"]).aliases == {"latest": "2.0.0", "stable": "2.0.0"}
 
 
 @pytest.mark.parametrize(
