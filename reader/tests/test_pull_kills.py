@@ -15,6 +15,7 @@ import pytest
 import groupstream
 from groupstream.commit import UPLOADS
 from groupstream.manifest import Manifest
+from groupstream.pulling.files import FILES
 from groupstream.pulling.groups import plan_groups
 from groupstream.pulling.version import plan_pull
 from groupstream.refs import Location
@@ -23,6 +24,7 @@ from groupstream.testing import FolderServer, ReadLog, Reply, WrappedStore
 from groupstream.verify import verify
 
 BLOCK = 4096
+UNDER_WAY = FILES * BLOCK  # may have been read, and not written, when the process was killed
 
 # Dies by SIGKILL when a thing happens for that time. The things are Python's audit events, such as os.rename, and ours:
 # "read" before the bytes of a block arrive, "block" after a block was noted.
@@ -197,7 +199,7 @@ def test_a_killed_pull_goes_on_where_it_was(puller: Puller, event: str, number: 
     came = puller.log.num_bytes()
     assert came <= puller.size_bytes
     puller.finish()
-    assert puller.log.num_bytes() == puller.size_bytes
+    assert 0 <= puller.log.num_bytes() - puller.size_bytes <= UNDER_WAY
     puller.assert_done()
 
 
@@ -212,7 +214,7 @@ def test_a_pull_that_is_killed_again_and_again_arrives(puller: Puller) -> None:
             break
     assert kills >= 2
     puller.finish()
-    assert puller.log.num_bytes() == size
+    assert 0 <= puller.log.num_bytes() - size <= kills * UNDER_WAY
     puller.assert_done()
 
 
