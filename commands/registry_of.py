@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from groupstream.stores import is_url
-
 if TYPE_CHECKING:
     from registry import Registry
 
@@ -28,11 +26,11 @@ def registry_of(root: str, dry_run: bool = False) -> Iterator[Registry | None]:
     Raises:
         RegistryError: it cannot be opened or written.
     """
-    from registry.url import URL_VARIABLE
+    from registry.url import URL_VARIABLE, has_registry
 
     if dry_run:
         yield None
-    elif is_url(root) and not os.environ.get(URL_VARIABLE):
+    elif not has_registry(root):
         yield None
         typer.echo(f"note: no registry is told; {URL_VARIABLE} names none", err=True)
     else:
@@ -49,10 +47,10 @@ def readable_registry_of(root: str) -> Iterator[Registry | None]:
     """
     from pathlib import Path
 
-    from registry.url import FILE, URL_VARIABLE
+    from registry.url import FILE, URL_VARIABLE, has_registry
 
     is_named = bool(os.environ.get(URL_VARIABLE))
-    if not is_named and (is_url(root) or not Path(root, FILE).is_file()):
+    if not has_registry(root) or not (is_named or Path(root, FILE).is_file()):
         yield None
         return
     with _opened(root) as registry:

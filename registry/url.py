@@ -9,6 +9,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from groupstream.refs import default_root
+from groupstream.stores import is_url
 from registry.errors import RegistryError, shown_url
 
 URL_VARIABLE = "GROUPSTREAM_REGISTRY_URL"
@@ -27,6 +28,11 @@ def default_registry_url(root: str | None = None) -> str:
         RegistryError: the root is a bucket, or its path cannot stand in a URL.
     """
     return os.environ.get(URL_VARIABLE) or _url_in(root or default_root())
+
+
+def has_registry(root: str) -> bool:
+    """Whether a root has one: a bucket holds no database, so there $GROUPSTREAM_REGISTRY_URL has to name it."""
+    return bool(os.environ.get(URL_VARIABLE)) or not is_url(root)
 
 
 def parse_url(text: str) -> URL:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from groupstream.stores import is_url
 from registry import Registry, default_registry_url
-from registry.url import URL_VARIABLE
+from registry.url import has_registry
 
 
 @contextmanager
@@ -18,7 +16,7 @@ def known_registry(root: str) -> Iterator[Registry | None]:
     Raises:
         RegistryError: it cannot be opened or written.
     """
-    if is_url(root) and not os.environ.get(URL_VARIABLE):
+    if not has_registry(root):
         yield None
         return
     with closing(Registry(default_registry_url(root))) as registry:
