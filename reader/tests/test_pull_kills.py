@@ -106,6 +106,11 @@ class Puller:
             plan_pull(location, None, self.to).run(block_bytes=BLOCK)
 
     @property
+    def missing_bytes(self) -> int:
+        """What the next pull has to read."""
+        return plan_pull(Location(LocalStore(self.root), "wide/1.0.0"), None, self.to).missing_bytes(BLOCK)
+
+    @property
     def size_bytes(self) -> int:
         return plan_pull(Location(LocalStore(self.root), "wide/1.0.0"), None, self.to).size_bytes
 
@@ -196,10 +201,11 @@ MOMENTS = [
 def test_a_killed_pull_goes_on_where_it_was(puller: Puller, event: str, number: int) -> None:
     puller.run(event, number)
     assert puller.assert_nothing_broken() == (event == "os.rmdir")
-    came = puller.log.num_bytes()
+    came, missing = puller.log.num_bytes(), puller.missing_bytes
     assert came <= puller.size_bytes
+    assert 0 <= came + missing - puller.size_bytes <= UNDER_WAY
     puller.finish()
-    assert 0 <= puller.log.num_bytes() - puller.size_bytes <= UNDER_WAY
+    assert puller.log.num_bytes() == came + missing, "what is there is not read again"
     puller.assert_done()
 
 
@@ -213,8 +219,10 @@ def test_a_pull_that_is_killed_again_and_again_arrives(puller: Puller) -> None:
         if size - puller.log.num_bytes() < 11 * BLOCK:
             break
     assert kills >= 2
+    came, missing = puller.log.num_bytes(), puller.missing_bytes
     puller.finish()
-    assert 0 <= puller.log.num_bytes() - size <= kills * UNDER_WAY
+    assert puller.log.num_bytes() == came + missing, "what is there is not read again"
+    assert came + missing - size <= kills * UNDER_WAY
     puller.assert_done()
 
 
