@@ -4,18 +4,22 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
+PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 
-.PHONY: help setup demo test test-reader quick check docs format lock clean
+.PHONY: help setup demo up deployments test test-reader quick check docs format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    build a dataset from Python's own standard library and look at it"
+	@echo "make up      run the platform on this machine: server, worker, deployments; Ctrl-C ends it"
 	@echo "make test    run every test"
 	@echo "make test-reader  run the tests of the light library, installed alone"
 	@echo "make quick   run the tests that take seconds"
 	@echo "make check   lint, types, import layers"
 	@echo "make docs    build the site of the documentation into site/"
+	@echo "make deployments  write the deployments of specs/ into prefect.yaml"
 	@echo "make setup   make the environment for development (demo and test do it by themselves)"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
 	@echo "make clean   remove the environment and the demo's datasets"
@@ -46,17 +50,26 @@ demo: $(VENV)/platform
 	@echo
 	@$(BIN)/groupstream head stdlib --groups 1 --examples 1
 
-# Two processes: after Prefect has run in one, the processes that PyTorch forks there end at once.
+# The datasets of the demo; name others with: make up GROUPSTREAM_ROOT=~/groupstream
+up: export GROUPSTREAM_ROOT ?= $(CURDIR)/.demo
+up: $(VENV)/platform
+	@exec $(BIN)/groupstream up
+
+deployments: $(VENV)/platform
+	@$(BIN)/python scripts/render_deployments.py
+
+# Twice: after Prefect has run in a process, the processes that PyTorch forks there end at once.
+# One process more for the first: one of them has all tests of a platform, and those mostly wait.
 test: $(VENV)/dev
-	@$(BIN)/python -m pytest tests
-	@$(BIN)/python -m pytest reader
+	@$(PYTEST) --numprocesses $(shell expr $(TEST_PROCESSES) + 1) tests
+	@$(PYTEST) reader
 
 test-reader: $(VENV)/dev
 	@scripts/test-reader $(BIN)/python
 
 quick: $(VENV)/dev
-	@$(BIN)/python -m pytest -m "not integration and not browser" tests
-	@$(BIN)/python -m pytest -m "not integration and not browser" reader
+	@$(PYTEST) -m "not integration and not browser" tests
+	@$(PYTEST) -m "not integration and not browser" reader
 
 check: $(VENV)/dev
 	$(BIN)/ruff check

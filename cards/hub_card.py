@@ -31,18 +31,25 @@ def hub_card(manifest: Manifest, partitioner: str = "", splitting: str = "") -> 
         partitioner: what the partitioner does, in words, with names of features between backticks.
         splitting: which examples are in which split, in words.
     """
-    return f"{front_matter(manifest)}\n" + "\n\n".join(_parts(manifest, (partitioner, splitting))) + "\n"
+    place = f"The [card with pictures]({layout.CARD}) lies beside this file: download it to open it."
+    return f"{front_matter(manifest)}\n{hub_text(manifest, place, partitioner, splitting)}"
 
 
-def _parts(manifest: Manifest, words: tuple[str, ...]) -> Iterator[str]:
+def hub_text(manifest: Manifest, place: str, partitioner: str = "", splitting: str = "") -> str:
+    """The Markdown of `hub_card`, to be shown elsewhere.
+
+    Args:
+        place: a sentence in Markdown that says where the card with pictures is.
+    """
+    return "\n\n".join(_parts(manifest, place, (partitioner, splitting))) + "\n"
+
+
+def _parts(manifest: Manifest, place: str, words: tuple[str, ...]) -> Iterator[str]:
     splits = sorted(manifest.splits.items(), key=lambda item: (-item[1].statistics.num_examples, item[0]))
     yield f"# {escaped_line(manifest.name)}"
     if manifest.description:
         yield escaped_text(manifest.description)
-    yield (
-        f"Version {visible_line(manifest.version)} of a dataset whose examples belong to groups. "
-        f"The [card with pictures]({layout.CARD}) lies beside this file: download it to open it."
-    )
+    yield f"Version {visible_line(manifest.version)} of a dataset whose examples belong to groups. {place}"
     yield _figures(splits)
     yield "## Sizes of the groups\n\nExamples per group, at a percentage of the groups:"
     yield _group_sizes(splits)

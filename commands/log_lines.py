@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
+from tasks.log_level import OURS, our_lines_wanted
+
 
 class _Lines(logging.Handler):
     def __init__(self, console: Console) -> None:
@@ -24,12 +26,10 @@ class _Lines(logging.Handler):
 @contextmanager
 def log_lines(console: Console) -> Iterator[None]:
     """Inside, each line of the log is one on the console, above the bars of a `TerminalReporter` there."""
-    log, handler = logging.getLogger("groupstream"), _Lines(console)
-    level = log.level
+    log, handler = logging.getLogger(OURS), _Lines(console)
     log.addHandler(handler)
-    log.setLevel(logging.INFO)
     try:
-        yield
+        with our_lines_wanted():
+            yield
     finally:
         log.removeHandler(handler)
-        log.setLevel(level)

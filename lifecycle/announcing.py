@@ -37,7 +37,7 @@ def announce(
     published_at: datetime | None = None,
     by: str = "",
 ) -> DatasetCatalog:
-    """Makes a version known. One that is known stays as it is, and keeps the aliases it has.
+    """Makes a version known. One that is known stays as it is, and keeps the aliases it has or had.
 
     Args:
         content: the bytes of its manifest.json.
@@ -77,7 +77,6 @@ def announcing(
     published = describe_published(manifest, content, when, run or claim.run)
     found = read_catalog(store, manifest.name)
     earlier = list(found_versions(store, manifest.name, [published.version])) if found is None else []
-    is_new = found is None or found.get(published.version) is None
     given, actor = tuple(aliases), by or current_actor()
 
     def change(catalog: DatasetCatalog) -> DatasetCatalog:
@@ -85,7 +84,7 @@ def announcing(
         for other in earlier:
             catalog = add_version(catalog, other, by=actor) if catalog.get(other.version) is None else catalog
         catalog = add_version(catalog, published, wanted, actor)
-        return _with_aliases(catalog, published, wanted, actor) if is_new else catalog
+        return _with_aliases(catalog, published, wanted, actor)
 
     return change
 
@@ -100,7 +99,7 @@ def _not_moved_since(catalog: DatasetCatalog, claim: Claim) -> list[str]:
 def _with_aliases(
     catalog: DatasetCatalog, published: CatalogVersion, aliases: Iterable[str], by: str
 ) -> DatasetCatalog:
-    """Sets those that never led to the version: another one that was announced at the same time may have added it."""
+    """Sets those that never led to the version: who announced another one in the meantime may have added it without."""
     led = {move.alias for move in catalog.history if move.version == published.version}
     for alias in aliases:
         if alias not in led and alias != LATEST:

@@ -67,7 +67,8 @@ def run_problems(store: Store, registry: Registry, now: datetime) -> Iterator[Pr
         if run.state == "running" and now - run.started_at > LONG_RUN:
             hours = (now - run.started_at) / timedelta(hours=1)
             wrong = f"run {run.id} has been running for {hours:,.0f} hours"
-            yield Problem("run_long", run.dataset, wrong, "look at it in Prefect; it may have died", is_note=True)
+            way_out = "look at it in Prefect; if it has ended there, the flow maintain records that"
+            yield Problem("run_long", run.dataset, wrong, way_out, is_note=True)
 
 
 def _row_problems(

@@ -41,7 +41,7 @@ class ByClusters(Seeded, CountingPartitioner):
     examples together.
     """
 
-    model_config = ConfigDict(title="By clusters of embeddings")
+    model_config = ConfigDict(title="Clusters")
 
     kind: Literal["clusters"] = "clusters"
     feature: str = Field(description="The feature that holds the embedding: a tensor, or a list of one length.")

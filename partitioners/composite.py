@@ -24,11 +24,11 @@ class ByComposite(RulePartitioner):
     Foundation Models"); a tuple has no one form as bytes, ours does.
     """
 
-    model_config = ConfigDict(title="By the values of several features")
+    model_config = ConfigDict(title="Features")
 
     kind: Literal["composite"] = "composite"
     features: list[str] = Field(
-        min_length=2, description="The features whose values make the group id, in this order, such as [author, year]."
+        min_length=2, description="The features whose values make the group id, in this order, such as author and year."
     )
 
     @property

@@ -35,7 +35,7 @@ class ByContinuous(Seeded, CountingPartitioner):
     at most; ours sorts nothing, only cuts at the quantiles that follow from a histogram of the number.
     """
 
-    model_config = ConfigDict(title="By a real number, with noise")
+    model_config = ConfigDict(title="Real number")
 
     kind: Literal["continuous"] = "continuous"
     feature: str = Field(description="The feature that holds the number, such as length or age.")

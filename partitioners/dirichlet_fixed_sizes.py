@@ -38,7 +38,7 @@ class ByDirichletFixedSizes(GroupSizes, CountingPartitioner):
     number of labels.
     """
 
-    model_config = ConfigDict(title="Of fixed sizes, labels by a Dirichlet distribution")
+    model_config = ConfigDict(title="Dirichlet, fixed sizes")
 
     kind: Literal["dirichlet_fixed_sizes"] = "dirichlet_fixed_sizes"
     missing: Literal["fail", "drop", "group"] = missing_rest()

@@ -38,7 +38,7 @@ class ByDistributionMatrix(Seeded, SpecFile, RulePartitioner):
     ours draws for each example, so shares are exact in expectation.
     """
 
-    model_config = ConfigDict(title="By label, given shares")
+    model_config = ConfigDict(title="Label shares")
 
     kind: Literal["distribution_matrix"] = "distribution_matrix"
     feature: str = Field("label", description="The feature that holds the label.")

@@ -41,7 +41,7 @@ class ByEqualSilos(CountingPartitioner):
     Theirs takes ids in the order in which they come.
     """
 
-    model_config = ConfigDict(title="Exactly k ids to a silo")
+    model_config = ConfigDict(title="Equal silos")
 
     kind: Literal["equal_silos"] = "equal_silos"
     missing: Literal["fail", "drop", "group"] = Field(

@@ -18,7 +18,7 @@ class ByFeature(RulePartitioner):
     Source: the natural partitions of McMahan et al. 2017 (speakers of Shakespeare), and of LEAF.
     """
 
-    model_config = ConfigDict(title="By the value of a feature")
+    model_config = ConfigDict(title="Feature")
 
     kind: Literal["feature"] = "feature"
     feature: str = Field(description="The feature whose value is the group id, such as title, author or label.")

@@ -25,7 +25,7 @@ class ByFixedSizes(GroupSizes, CountingPartitioner):
     shuffles a list of all examples; ours needs no list, only how many examples each batch holds.
     """
 
-    model_config = ConfigDict(title="Of fixed sizes, at random")
+    model_config = ConfigDict(title="Fixed sizes")
 
     kind: Literal["fixed_sizes"] = "fixed_sizes"
     missing: Literal["fail", "drop", "group"] = missing_rest()

@@ -39,10 +39,13 @@ class ByFunction(RulePartitioner):
     the whole example, ours the features that it names, so that only these are decoded.
     """
 
-    model_config = ConfigDict(title="By a Python function")
+    model_config = ConfigDict(title="Function")
 
     kind: Literal["function"] = "function"
-    function: str = Field(description="package.module:function, of a package that GROUPSTREAM_ALLOWED_PACKAGES lists.")
+    function: str = Field(
+        description="package.module:function, of a package that GROUPSTREAM_ALLOWED_PACKAGES lists.",
+        json_schema_extra={"pattern": f"^{_NAME.pattern}$"},
+    )
     features: list[str] = Field(min_length=1, description="The features that the function gets.")
 
     @field_validator("function")
@@ -62,6 +65,14 @@ class ByFunction(RulePartitioner):
         """See `Partitioner.reads`."""
         return frozenset(self.features)
 
+    def refuse_foreign(self) -> None:
+        """Refuses a function of a package that is not allowed, before anything is imported.
+
+        Raises:
+            SpecError: it is of another package.
+        """
+        _refuse_foreign(self.function.partition(":")[0], self.function, os.environ.get(ALLOWED_PACKAGES, ""))
+
     def identity(self) -> dict[str, Any]:
         """The module's source: when it is changed, the next build is another version.
 
@@ -70,6 +81,16 @@ class ByFunction(RulePartitioner):
         """
         module = sys.modules[_import(self.function).__module__]
         return {"sha256": hashlib.sha256(inspect.getsource(module).encode()).hexdigest()}
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Those at the top that its code is in: what the function calls may lie anywhere there.
+
+        Raises:
+            SpecError: the function cannot be imported, or may not be.
+        """
+        modules = self.function.partition(":")[0], _import(self.function).__module__
+        return tuple(sorted({module.partition(".")[0] for module in modules}))
 
     def assign(self, batch: pa.RecordBatch, ids: ExampleIds) -> pa.Array:
         """See `Rule.assign`.

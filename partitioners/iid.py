@@ -22,7 +22,7 @@ class ByIid(Seeded, RulePartitioner):
     for each example, so sizes vary by about the square root of their mean. For equal sizes: `fixed_sizes`.
     """
 
-    model_config = ConfigDict(title="Alike, at random (i.i.d.)")
+    model_config = ConfigDict(title="IID")
 
     kind: Literal["iid"] = "iid"
     num_groups: int = Field(ge=1, le=1 << 40, description="How many groups. With few examples some may stay empty.")

@@ -30,7 +30,7 @@ class ByLabelDirichlet(Seeded, RulePartitioner):
     some perhaps empty; checks.groups says what is refused.
     """
 
-    model_config = ConfigDict(title="By label, shares by a Dirichlet distribution")
+    model_config = ConfigDict(title="Dirichlet")
 
     kind: Literal["label_dirichlet"] = "label_dirichlet"
     feature: str = Field("label", description="The feature that holds the label.")

@@ -32,7 +32,7 @@ class ByMapping(SpecFile, RulePartitioner):
     a feature, so that the file stays true when the source is put in another order.
     """
 
-    model_config = ConfigDict(title="By a mapping file")
+    model_config = ConfigDict(title="File")
 
     kind: Literal["mapping"] = "mapping"
     feature: str = Field(description="The feature that names each example, as example_id does in the file.")

@@ -40,7 +40,7 @@ class ByPathological(Seeded, RulePartitioner):
     equal in expectation. McMahan's own recipe is `shards`.
     """
 
-    model_config = ConfigDict(title="A few labels in each group")
+    model_config = ConfigDict(title="Few labels")
 
     kind: Literal["pathological"] = "pathological"
     feature: str = Field("label", description="The feature that holds the label.")

@@ -26,7 +26,7 @@ class ByRegex(RulePartitioner):
     look-around and no back-references. Bytes that are no UTF-8 have no group.
     """
 
-    model_config = ConfigDict(title="By a regular expression")
+    model_config = ConfigDict(title="Regex")
 
     kind: Literal["regex"] = "regex"
     feature: str = Field(description="The feature whose value is searched.")

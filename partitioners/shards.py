@@ -33,7 +33,7 @@ class ByShards(CountingPartitioner):
     leave the rest out. Theirs keeps the order of the source within a label.
     """
 
-    model_config = ConfigDict(title="By shards of sorted labels")
+    model_config = ConfigDict(title="Label shards")
 
     kind: Literal["shards"] = "shards"
     missing: Literal["fail", "drop", "group"] = missing_rest()

@@ -27,7 +27,7 @@ class BySilos(RulePartitioner):
     needs no list, and a user who is added later moves nobody else.
     """
 
-    model_config = ConfigDict(title="Several values of a feature together")
+    model_config = ConfigDict(title="Silos")
 
     kind: Literal["silos"] = "silos"
     feature: str = Field(description="The feature whose values are kept together, such as user or hospital.")

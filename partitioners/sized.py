@@ -37,7 +37,7 @@ class BySizeShape(Seeded, RulePartitioner):
     in ours sizes are exact in expectation, and vary as those of `iid` do.
     """
 
-    model_config = ConfigDict(title="Of different sizes, at random")
+    model_config = ConfigDict(title="Sizes")
 
     kind: Literal["sized"] = "sized"
     num_groups: int = Field(ge=1, le=10_000_000, description="How many groups. The smallest may stay empty.")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from partitioners.draws import draw_uniforms, unit_floats
 from partitioners.partitioner import ExampleIds
@@ -32,7 +32,14 @@ def _fractions(fractions: dict[str, float]) -> dict[str, float]:
     return fractions
 
 
-Fractions = Annotated[dict[str, float], AfterValidator(_fractions), Field(min_length=1)]
+_FORM = {  # what JSON Schema can say of them: not that they sum to 1
+    "type": "object",
+    "propertyNames": {"pattern": f"^{_NAME.pattern}$"},
+    "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    "minProperties": 1,
+}
+
+Fractions = Annotated[dict[str, float], AfterValidator(_fractions), Field(min_length=1), WithJsonSchema(_FORM)]
 
 
 class Splits(BaseModel, ABC):
@@ -68,10 +75,10 @@ class SplitByGroup(Splits):
     Source: the training and held-out clients of Wang et al. 2021, "A Field Guide to Federated Optimization", 3.2.
     """
 
-    model_config = ConfigDict(title="By group (held-out groups)")
+    model_config = ConfigDict(title="Held-out groups")
 
     by: Literal["group"] = "group"
-    fractions: Fractions = Field(description="The share of groups of each split, such as {train: 0.9, test: 0.1}.")
+    fractions: Fractions = Field(description='The share of groups of each split, such as {"train": 0.9, "test": 0.1}.')
 
     @property
     def in_words(self) -> str:
@@ -94,10 +101,12 @@ class SplitByExample(Splits):
     Source: the split of every client's examples for personalization in Wang et al. 2021, 3.2.
     """
 
-    model_config = ConfigDict(title="By example (held-out examples of each group)")
+    model_config = ConfigDict(title="Held-out examples")
 
     by: Literal["example"] = "example"
-    fractions: Fractions = Field(description="The share of examples of each split, such as {train: 0.8, test: 0.2}.")
+    fractions: Fractions = Field(
+        description='The share of examples of each split, such as {"train": 0.8, "test": 0.2}.'
+    )
 
     @property
     def in_words(self) -> str:
@@ -121,11 +130,13 @@ class SplitByBoth(Splits):
     Mean by Generalization in Federated Learning?", 2.2).
     """
 
-    model_config = ConfigDict(title="By both (held-out groups and held-out examples)")
+    model_config = ConfigDict(title="Both")
 
     by: Literal["both"] = "both"
-    groups: Fractions = Field(description="The share of groups, such as {train: 0.9, test: 0.1}.")
-    examples: Fractions = Field(description="The share of a group's examples, such as {support: 0.8, query: 0.2}.")
+    groups: Fractions = Field(description='The share of groups, such as {"train": 0.9, "test": 0.1}.')
+    examples: Fractions = Field(
+        description='The share of the examples of a group, such as {"support": 0.8, "query": 0.2}.'
+    )
 
     @model_validator(mode="after")
     def _refuse_one_name_for_two(self) -> SplitByBoth:

@@ -31,7 +31,7 @@ class ByTimeBuckets(RulePartitioner):
     Shift over Time"), which takes the year or month that a dataset comes with; ours computes it from a time stamp.
     """
 
-    model_config = ConfigDict(title="By time")
+    model_config = ConfigDict(title="Time")
 
     kind: Literal["time_buckets"] = "time_buckets"
     feature: str = Field(

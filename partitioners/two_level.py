@@ -29,7 +29,7 @@ class ByTwoLevels(Seeded, RulePartitioner):
     of both levels; in ours each has one of the first, and the draw says only how large it is.
     """
 
-    model_config = ConfigDict(title="By the value of a feature, then at random")
+    model_config = ConfigDict(title="Two levels")
 
     kind: Literal["two_level"] = "two_level"
     feature: str = Field("label", description="The feature of the first level, such as label or author.")

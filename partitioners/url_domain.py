@@ -26,7 +26,7 @@ class ByUrlDomain(RulePartitioner):
     `www.x.com` and `x.com` are two groups (`url_host` is nearest to that), ours on what one owner registers.
     """
 
-    model_config = ConfigDict(title="By the registrable domain of a URL")
+    model_config = ConfigDict(title="URL domain")
 
     kind: Literal["url_domain"] = "url_domain"
     feature: str = Field("url", description="The feature that holds the URL.")

@@ -25,7 +25,7 @@ class ByUrlHost(RulePartitioner):
     location, where a port or a user name makes another group; ours on the host name alone.
     """
 
-    model_config = ConfigDict(title="By the host of a URL")
+    model_config = ConfigDict(title="URL host")
 
     kind: Literal["url_host"] = "url_host"
     feature: str = Field("url", description="The feature that holds the URL.")

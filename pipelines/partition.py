@@ -13,13 +13,15 @@ import pyarrow.parquet as pq
 from groupstream import CorruptError, Feature
 from groupstream.binary import integers
 from groupstream.group_table import LABEL_SCHEMA, ROW_GROUP_ROWS, write_group_table
+from groupstream.layout import QUARANTINE
 from groupstream.manifest import Counts
-from partitioners import CountingPartitioner
+from partitioners import ByFunction, CountingPartitioner, Partitioner
 from pipelines.merge import MergedShard
 from pipelines.plan import Plan
 from pipelines.quarantine import join_quarantine
 from pipelines.refusals import refuse_groupless
-from pipelines.results import fit_rule, read_merged_shards, read_outcome
+from pipelines.results import COUNTS, OUTCOME, RULE, fit_rule, read_merged_shards, read_outcome
+from pipelines.resuming import FinishedStages, remove_unfinished
 from pipelines.runners import run_pipeline
 from pipelines.staging import StagingArea, refuse_full_disk
 from pipelines.tally import Tally
@@ -49,6 +51,7 @@ class Partitioned:
         features: of the plan; those that some example of the version lacks are optional.
         tally: where each example went, with places.
         quarantine: a file of this machine with the examples that broke a check; None where none did.
+        resumed: whether an earlier build had made it.
     """
 
     staging: StagingArea
@@ -57,32 +60,72 @@ class Partitioned:
     features: dict[str, Feature]
     tally: Tally
     quarantine: Path | None = None
+    resumed: bool = False
 
 
 def partition(plan: Plan, staging: StagingArea) -> Partitioned:
     """Reads, checks, assigns, spills and merges; where the partitioner must count first, reads and counts before.
 
+    What an earlier build of the same has finished in this staging area is not done again.
+
     Raises:
         ExampleError: examples without a group, or values that do not fit their features.
         SourceError: the source cannot be read.
-        PublishError: the staging area has no room.
+        PublishError: the staging area has no room, or what is left of an earlier build cannot be removed from it.
     """
-    refuse_full_disk(staging, _least_bytes(plan))
-    partitioner = plan.spec.partitioner
-    if isinstance(partitioner, CountingPartitioner):
-        run_pipeline(plan, staging, CountExamples(plan, staging, partitioner))
-        fit_rule(partitioner, staging)
-    run_pipeline(plan, staging, PartitionExamples(plan, staging))
+    stages = FinishedStages(staging, plan.digest, _own_packages(plan.spec.partitioner))
+    resumed = stages.take_up("Partition")
+    if not resumed:
+        _run(plan, staging, stages)
     tally, num_shards = read_outcome(staging)
     refuse_groupless(plan.spec, tally)
     shards = {split: read_merged_shards(staging, split, number) for split, number in num_shards.items()}
-    counts = _reconcile(tally, [shard for merged in shards.values() for shard in merged])
-    staging.remove("runs")
-    staging.remove("regrouped")
-    quarantine = join_quarantine(staging, tally)
+    merged = [shard for each in shards.values() for shard in each]
+    counts = _reconcile(tally, merged)
+    quarantine = _kept_quarantine(staging) if resumed else join_quarantine(staging, tally)
+    if not resumed:
+        _keep_quarantine(staging, quarantine)
+        made = ["shards/", OUTCOME, *([] if quarantine is None else [QUARANTINE])]
+        stages.finish("Partition", made, {s.path: s.crc32c for s in merged})
+        staging.remove("runs")
+        staging.remove("regrouped")
     features = _features(plan, tally)
-    splits = {split: _joined(plan, staging, split, merged) for split, merged in shards.items()}
-    return Partitioned(staging, splits, counts, features, tally, quarantine)
+    splits = {split: _joined(plan, staging, split, each) for split, each in shards.items()}
+    return Partitioned(staging, splits, counts, features, tally, quarantine, resumed)
+
+
+def _run(plan: Plan, staging: StagingArea, stages: FinishedStages) -> None:
+    """Runs the pipelines, but for a count that was finished before."""
+    partitioner = plan.spec.partitioner
+    counted = isinstance(partitioner, CountingPartitioner) and stages.take_up("Count")
+    remove_unfinished(staging)
+    refuse_full_disk(staging, _least_bytes(plan))
+    if isinstance(partitioner, CountingPartitioner) and not counted:
+        run_pipeline(plan, staging, CountExamples(plan, staging, partitioner))
+        fit_rule(partitioner, staging)
+        stages.finish("Count", [COUNTS, RULE])
+    run_pipeline(plan, staging, PartitionExamples(plan, staging))
+
+
+def _own_packages(partitioner: Partitioner) -> tuple[str, ...]:
+    """Those with code of the user that says what group an example is of."""
+    return partitioner.packages if isinstance(partitioner, ByFunction) else ()
+
+
+def _keep_quarantine(staging: StagingArea, quarantine: Path | None) -> None:
+    """Keeps it in the staging area too, where that lies elsewhere than on this machine."""
+    if quarantine is not None and staging.folder is None:
+        staging.store.put_if_absent(QUARANTINE, quarantine)
+
+
+def _kept_quarantine(staging: StagingArea) -> Path | None:
+    """The quarantine of an earlier build as a file of this machine."""
+    if staging.store.size_bytes(QUARANTINE) is None:
+        return None
+    target = staging.scratch / QUARANTINE
+    if staging.folder is None:
+        target.write_bytes(staging.read(QUARANTINE))
+    return target
 
 
 def _features(plan: Plan, tally: Tally) -> dict[str, Feature]:

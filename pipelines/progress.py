@@ -10,6 +10,7 @@ import json
 import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -21,11 +22,27 @@ _SECONDS_BETWEEN_WRITES = 0.3
 
 @dataclass
 class Progress:
-    """What has been done so far. Work that is done again after a failure counts again."""
+    """What has been done so far. Work that is done again after a failure counts again.
+
+    Attributes:
+        pieces: of the source, read to their end.
+        examples: read.
+        read_bytes: of those examples in memory, about.
+        num_shards: to be written; 0 until all is read.
+        shards: written.
+        shard_bytes: of those.
+        counted_pieces: read to their end before that, to count what is in them. So are the other two.
+    """
 
     pieces: int = 0
     examples: int = 0
+    read_bytes: int = 0
+    num_shards: int = 0
     shards: int = 0
+    shard_bytes: int = 0
+    counted_pieces: int = 0
+    counted_examples: int = 0
+    counted_bytes: int = 0
 
     def add(self, other: Progress) -> None:
         """Adds to each count."""
@@ -45,15 +62,16 @@ class ProgressWriter:
         self._progress = Progress()
         self._written_at = 0.0
 
-    def add(self, *, pieces: int = 0, examples: int = 0, shards: int = 0) -> None:
-        """Adds to the counts; they are written from time to time."""
-        done = Progress(pieces, examples, shards)
+    def add(self, **counts: int) -> None:
+        """Adds to the counts of `Progress`; they are written from time to time."""
+        done = Progress(**counts)
         self._progress.add(done)
         if self._path is None:
             for name, count in asdict(done).items():
                 Metrics.counter(NAMESPACE, name).inc(count)
             return
-        if pieces or shards or time.monotonic() - self._written_at > _SECONDS_BETWEEN_WRITES:
+        is_rare = done.pieces or done.counted_pieces or done.num_shards or done.shards
+        if is_rare or time.monotonic() - self._written_at > _SECONDS_BETWEEN_WRITES:
             self._write()
 
     def _write(self) -> None:
@@ -73,5 +91,6 @@ def read_progress(folder: Path | None) -> Progress:
     """The counts of all workers together."""
     progress = Progress()
     for path in folder.glob("*.json") if folder else ():
-        progress.add(Progress(**json.loads(path.read_text())))
+        with suppress(FileNotFoundError):  # of an earlier build, and removed meanwhile
+            progress.add(Progress(**json.loads(path.read_text())))
     return progress

@@ -15,7 +15,7 @@ from pipelines.merge import MergedShard, shard_name
 from pipelines.staging import StagingArea
 from pipelines.tally import Tally
 
-_OUTCOME, _COUNTS, _RULE = "outcome.json", "counts.pickle", "rule.pickle"
+OUTCOME, COUNTS, RULE = "outcome.json", "counts.pickle", "rule.pickle"
 
 
 def write_outcome(staging: StagingArea, tally: Tally, num_shards: Mapping[str, int]) -> None:
@@ -28,12 +28,12 @@ def write_outcome(staging: StagingArea, tally: Tally, num_shards: Mapping[str, i
         "regrouped": tally.regrouped,
         "num_shards": dict(num_shards),
     }
-    staging.write(_OUTCOME, json.dumps(fields).encode())
+    staging.write(OUTCOME, json.dumps(fields).encode())
 
 
 def read_outcome(staging: StagingArea) -> tuple[Tally, dict[str, int]]:
     """The counts of the whole build, and how many shards each split has."""
-    fields = json.loads(staging.read(_OUTCOME))
+    fields = json.loads(staging.read(OUTCOME))
     offenders = {reason: [tuple(place) for place in places] for reason, places in fields["offenders"].items()}
     counters = {name: Counter(fields[name]) for name in ("dropped", "nulls", "regrouped")}
     return Tally(fields["examples_in"], offenders=offenders, **counters), fields["num_shards"]
@@ -41,7 +41,7 @@ def read_outcome(staging: StagingArea) -> tuple[Tally, dict[str, int]]:
 
 def write_counts(staging: StagingArea, counts: Any) -> None:
     """Keeps what a partitioner counted first."""
-    staging.write(_COUNTS, pickle.dumps(counts))
+    staging.write(COUNTS, pickle.dumps(counts))
 
 
 def fit_rule(partitioner: CountingPartitioner, staging: StagingArea) -> None:
@@ -50,13 +50,13 @@ def fit_rule(partitioner: CountingPartitioner, staging: StagingArea) -> None:
     Raises:
         SpecError: the examples do not allow what the spec asks for.
     """
-    staging.write(_RULE, pickle.dumps(rule_of(partitioner, pickle.loads(staging.read(_COUNTS)))))
+    staging.write(RULE, pickle.dumps(rule_of(partitioner, pickle.loads(staging.read(COUNTS)))))
 
 
 def read_rule(partitioner: Partitioner, staging: StagingArea) -> Rule:
     """The rule of the build: the partitioner itself, or what `fit_rule` made."""
     if isinstance(partitioner, CountingPartitioner):
-        rule: Rule = pickle.loads(staging.read(_RULE))
+        rule: Rule = pickle.loads(staging.read(RULE))
         return rule
     return rule_of(partitioner)
 

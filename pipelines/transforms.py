@@ -50,7 +50,7 @@ class CountExamples(beam.PTransform):
         return (
             pieces
             | "Spread pieces to count" >> beam.Reshuffle()
-            | "Read pieces to count" >> beam.ParDo(ReadPieces(plan, staging)).with_output_types(Batch)
+            | "Read pieces to count" >> beam.ParDo(ReadPieces(plan, staging, to_count=True)).with_output_types(Batch)
             | "Check examples to count" >> _map_batches(check_examples, plan.spec.checks.examples)
             | "Count examples" >> beam.Map(partial(count_batch, self._partitioner))
             | "Merge counts" >> beam.CombineGlobally(MergeCounts(self._partitioner))
@@ -132,7 +132,8 @@ class PartitionExamples(beam.PTransform):
 class ReadPieces(beam.DoFn):
     """Piece -> its batches."""
 
-    def __init__(self, plan: Plan, staging: StagingArea) -> None:
+    def __init__(self, plan: Plan, staging: StagingArea, to_count: bool = False) -> None:
+        self._to_count = to_count
         self._source = plan.spec.source
         self._features = plan.features
         self._needed = plan.needed
@@ -146,10 +147,16 @@ class ReadPieces(beam.DoFn):
         """See `beam.DoFn.process`."""
         for batch in read_batches(self._source, self._features, self._needed, piece):
             with self._staging.explaining_errors():
-                self._progress.add(examples=batch.tally.examples_in)
+                self._add(0, batch.tally.examples_in, batch.num_bytes)
             yield batch
         with self._staging.explaining_errors():
-            self._progress.add(pieces=1)
+            self._add(1, 0, 0)
+
+    def _add(self, pieces: int, examples: int, num_bytes: int) -> None:
+        if self._to_count:
+            self._progress.add(counted_pieces=pieces, counted_examples=examples, counted_bytes=num_bytes)
+        else:
+            self._progress.add(pieces=pieces, examples=examples, read_bytes=num_bytes)
 
 
 class AssignGroups(beam.DoFn):
@@ -234,11 +241,17 @@ class ChooseShards(beam.DoFn):
         self._shard_bytes = plan.spec.publish.shard_bytes
         self._staging = staging
 
+    def setup(self) -> None:
+        """See `beam.DoFn.setup`."""
+        self._progress = ProgressWriter(self._staging.progress)
+
     def process(self, _: None, runs: Sequence[Run], regrouped: Sequence[RegroupedRange] = ()) -> Iterator[_ShardNumber]:
         """See `beam.DoFn.process`."""
         num_shards = {split: num_shards_after(runs, regrouped, split, self._shard_bytes) for split in self._splits}
         tallies = [run.tally for run in runs] + [one.tally for one in regrouped]
         write_outcome(self._staging, total(tallies), num_shards)
+        with self._staging.explaining_errors():
+            self._progress.add(num_shards=sum(num_shards.values()))
         for split, number in num_shards.items():
             yield from ((split, shard_index, number) for shard_index in range(number))
 
@@ -257,14 +270,16 @@ class MergeRuns(beam.DoFn):
 
     def process(self, shard: _ShardNumber, runs: Sequence[Run], regrouped: Sequence[RegroupedRange] = ()) -> None:
         """See `beam.DoFn.process`. A shard that was finished before its bundle failed is not made again."""
+        size_bytes = 0
         if not is_merged(self._staging, *shard[:2]):
             merged = merge_shard(self._staging, runs, *shard, self._budget, regrouped)
             write_merged_shard(self._staging, merged)
+            size_bytes = merged.size_bytes
         if self._discards:
             made = [run for one in regrouped for run in one.runs]
             discard_shard(self._staging, [*runs, *made], *shard)
         with self._staging.explaining_errors():
-            self._progress.add(shards=1)
+            self._progress.add(shards=1, shard_bytes=size_bytes)
 
 
 def _shape_of(plan: Plan) -> Shape:

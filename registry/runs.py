@@ -21,7 +21,7 @@ from registry.states import RunState
 
 MAX_ERROR_CHARACTERS = 10_000
 
-Outcome = Literal["published", "unchanged", "completed", "failed"]
+Outcome = Literal["published", "unchanged", "completed", "failed", "crashed", "cancelled"]
 
 
 class Runs(Connected):
@@ -99,6 +99,27 @@ class Runs(Connected):
             run.state, run.version, run.ended_at = RunState(state), version, utc_now()
             run.stage_seconds = storable(stage_seconds or {})
             run.error = None if error is None else storable(error)[:MAX_ERROR_CHARACTERS]
+
+    @retried
+    def end_running(self, run_id: str, state: Literal["failed", "crashed", "cancelled"], error: str) -> bool:
+        """Records how a run ended that could not do so itself. One that has ended stays as it is: then it is False.
+
+        Raises:
+            RegistryError: no such run was started.
+        """
+        with self._writing() as session:
+            run = self._started_run(session, run_id)
+            if run.state != RunState.RUNNING:
+                return False
+            run.state, run.ended_at, run.error = RunState(state), utc_now(), storable(error)[:MAX_ERROR_CHARACTERS]
+            return True
+
+    @retried
+    def running(self, root: str) -> list[RunRecord]:
+        """The runs for this root that have not said how they ended, oldest first."""
+        query = select(Run).join(Run.dataset).where(Run.state == RunState.RUNNING).order_by(Run.started_at, Run.id)
+        with self._reading() as session:
+            return [run_record(row) for row in session.scalars(query.where(Dataset.root == normal_root(root)))]
 
     @retried
     def runs(self, name: str | None = None, limit: int = 50, root: str | None = None) -> list[RunRecord]:

@@ -28,3 +28,5 @@ class RunState(StrEnum):
     UNCHANGED = "unchanged"  # the same build was published before
     COMPLETED = "completed"  # a run that publishes nothing, such as a training
     FAILED = "failed"
+    CRASHED = "crashed"  # its process or its machine ended before it could say how the run ended
+    CANCELLED = "cancelled"  # somebody did not want it any more

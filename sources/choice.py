@@ -44,8 +44,8 @@ class FeatureChoice(BaseModel):
 Selection = dict[str, FeatureChoice] | list[str] | None
 
 SELECTION_HELP = (
-    "Which features to keep: a list of names, or names with types such as {text: string, score: float32}; "
-    "{words: {from: text, dtype: string}} renames. Default: all, with the types they have."
+    'Which features to keep: a list of names, or names with types such as {"text": "string", "score": "float32"}; '
+    '{"words": {"from": "text", "dtype": "string"}} renames. Default: all, with the types they have.'
 )
 
 

@@ -32,7 +32,13 @@ class CommaSeparated(FileSource):
     model_config = ConfigDict(title="CSV")
 
     kind: Literal["csv"] = "csv"
-    delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between two fields.")
+    delimiter: str = Field(
+        ",",
+        min_length=1,
+        max_length=1,
+        description="What stands between two fields: one ASCII character.",
+        json_schema_extra={"pattern": r"^[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x7f]$"},
+    )
     max_row_bytes: int = Field(
         _BLOCK_BYTES, ge=1 << 10, le=1 << 30, description="The longest row, newlines inside its fields included."
     )

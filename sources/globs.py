@@ -12,6 +12,7 @@ from pathlib import Path
 
 from groupstream import SourceError
 from groupstream.stores import HttpStore, is_url
+from sources.allowed import refuse_outside
 from sources.source_file import SourceFile, place_of, stored_file
 
 _MAGIC = re.compile(r"[*?\[]")
@@ -30,6 +31,7 @@ def find_files(patterns: Iterable[str], field: str = "source.paths") -> list[Sou
 
     Raises:
         SourceError: a pattern that names no file.
+        SpecError: a file that is a link to what may not be read, see `sources.allowed`.
         StoreError: a bucket that cannot be listed.
     """
     found: dict[str, SourceFile] = {}
@@ -37,6 +39,18 @@ def find_files(patterns: Iterable[str], field: str = "source.paths") -> list[Sou
         files = list(_found(pattern, field))
         found.update((file.address, file) for file in files)
     return sorted(found.values(), key=lambda file: file.address.split("/"))
+
+
+def folder_of(pattern: str) -> str | None:
+    """The folder that all is in that a pattern finds, as far as the pattern says; None where it names one file.
+
+    Names are listed from there, and what a deployment lets a build read is held against it (`specs.policy_places`).
+
+    >>> folder_of("/data/news/2026-*/[ab].csv"), folder_of("/*.csv"), folder_of("*.csv"), folder_of("a/b.csv")
+    ('/data/news', '', '', None)
+    """
+    sign = _MAGIC.search(pattern)
+    return None if sign is None else pattern[: sign.start()].rpartition("/")[0]
 
 
 def _found(pattern: str, field: str) -> Iterator[SourceFile]:
@@ -58,6 +72,7 @@ def _found_here(pattern: str, field: str) -> Iterator[SourceFile]:
             continue
         if stat.S_ISREG(status.st_mode):
             _refuse_other_encoding(path)
+            refuse_outside(path, field)
             num_files += 1
             yield SourceFile(str(Path(path).absolute()), status.st_size)  # not resolved: links have names too
     if paths and not num_files and any(os.path.isdir(path) for path in paths):  # noqa: PTH112
@@ -73,7 +88,7 @@ def _paths(pattern: str) -> list[str]:
 
 def _globbed(pattern: str) -> list[str]:
     """As glob.glob, in an order of its own; it goes through links to folders, and this does only where one is named."""
-    names = pattern.split("/")
+    names = _without_repeats(pattern.split("/"))
     if "**" not in names:
         return glob.glob(pattern)
     place = names.index("**")
@@ -103,18 +118,17 @@ def _found_in_store(pattern: str, field: str) -> Iterator[SourceFile]:
     if stored is not None:
         yield stored_file(store.root, stored)
         return
-    match = _MAGIC.search(path)
+    folder = folder_of(path)
     if isinstance(store, HttpStore):
-        if match:
+        if folder is not None:
             raise SourceError(
                 f"source path {pattern!r}: a web server does not list its files; name each one. Check {field}"
             )
         return
-    if match is None:
+    if folder is None:
         if next(store.objects(path), None) is not None:
             raise _is_folder(pattern, field)
         return
-    folder = path[: match.start()].rpartition("/")[0]
     wanted = _regex(path)
     for each in store.objects(folder):
         if wanted.fullmatch(each.path):
@@ -130,10 +144,15 @@ def _is_folder(pattern: str, field: str) -> SourceError:
 @functools.lru_cache(maxsize=256)
 def _regex(pattern: str) -> re.Pattern[str]:
     """What the whole path of an object must match. Dots at the beginning of names are left to the listing."""
-    *folders, name = pattern.split("/")
+    *folders, name = _without_repeats(pattern.split("/"))
     parts = ["(?:[^/]+/)*" if part == "**" else f"{_regex_of_name(part)}/" for part in folders]
     last = "(?:[^/]+/)*[^/]+" if name == "**" else _regex_of_name(name)
     return re.compile("".join(parts) + last, re.DOTALL)
+
+
+def _without_repeats(names: list[str]) -> list[str]:
+    """`**/**` means what `**` does; a regular expression of many would try all ways to share folders among them."""
+    return [name for place, name in enumerate(names) if name != "**" or names[place - 1 : place] != ["**"]]
 
 
 _SIGN = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)

@@ -17,7 +17,9 @@ from groupstream.examples.decoding import decode_examples
 from groupstream.examples.encoding import encode_examples, encode_group_ids
 from groupstream.features import GROUP_ID, Features
 from groupstream.manifest import SplitInfo
+from groupstream.stores import is_url
 from groupstream.tfrecord import iter_record_blocks
+from sources.allowed import refuse_outside_any
 from sources.choice import SELECTION_HELP, Selection
 from sources.records import DECODES_HELP, RecordSelection, read_records
 from sources.selection import chosen_features, hint
@@ -33,7 +35,7 @@ class GroupstreamVersion(Source):
     record ends, is cut off.
     """
 
-    model_config = ConfigDict(title="groupstream version")
+    model_config = ConfigDict(title="Version")
 
     kind: Literal["groupstream"] = "groupstream"
     places: ClassVar[frozenset[str]] = frozenset(["ref", "root"])
@@ -58,6 +60,8 @@ class GroupstreamVersion(Source):
         """See `Source.pieces`. They name the version that the ref leads to now: `latest` may lead elsewhere later."""
         dataset = self._dataset()
         shards = self._split_of(dataset).shards
+        if self.root is not None and not is_url(dataset.location):
+            refuse_outside_any((f"{dataset.location}/{shard.path}" for shard in shards), "source.root")
         return [
             Piece(i, shard.path, (dataset.location, shard.path, shard.size_bytes)) for i, shard in enumerate(shards)
         ]

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import ConfigDict, Field, model_validator
 
 from groupstream import Feature, SourceError
 from groupstream.features import Features
+from groupstream.stores import is_url
+from sources.allowed import refuse_outside_any
 from sources.batch_size import FIRST_BATCH_EXAMPLES, examples_a_batch
 from sources.choice import SELECTION_HELP, Selection, declared_dtypes, names_in_source
 from sources.files import first_line, identity_of
@@ -186,10 +189,18 @@ def _is_image(kind: Any) -> bool:
 def _embedded(batch: pa.RecordBatch, kinds: Any) -> pa.RecordBatch:
     """The same, with the bytes of images of which the dataset holds the paths only."""
     columns = [
-        kinds[name].embed_storage(column) if kinds is not None and _is_image(kinds[name]) else column
+        _with_bytes(kinds[name], column) if kinds is not None and _is_image(kinds[name]) else column
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pa.record_batch(columns, names=batch.schema.names)
+
+
+def _with_bytes(kind: Any, images: pa.Array) -> pa.Array:
+    """An image may be anywhere: the path stands in the data."""
+    without = images.filter(pc.is_null(pc.struct_field(images, "bytes")))
+    paths = [path for path in pc.struct_field(without, "path").to_pylist() if path and not is_url(path)]
+    refuse_outside_any(paths, "the path of an image")
+    return kind.embed_storage(images)
 
 
 def _with_labels(feature: Feature, kind: Any) -> Feature:

@@ -29,7 +29,7 @@ class Idx(Source):
     Source of the format: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
     """
 
-    model_config = ConfigDict(title="idx (MNIST)")
+    model_config = ConfigDict(title="MNIST (idx)")
 
     kind: Literal["idx"] = "idx"
     places: ClassVar[frozenset[str]] = frozenset(["images", "labels"])

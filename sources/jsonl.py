@@ -28,7 +28,7 @@ class JsonLines(FileSource):
     A feature that is declared a string takes any value: numbers as they are written, nested ones as JSON.
     """
 
-    model_config = ConfigDict(title="JSON lines")
+    model_config = ConfigDict(title="JSON")
 
     kind: Literal["jsonl"] = "jsonl"
     unit: ClassVar[str] = "example"

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from groupstream import SourceError
 from groupstream.stores.ranged_file import RangedFile
+from sources.allowed import max_source_bytes, refuse_bomb
 from sources.source_file import SourceFile, whole_range
 
 _STREAM_BLOCK_BYTES = 8 << 20
@@ -53,7 +54,10 @@ def opened(file: SourceFile, start: int = 0, end: int | None = None) -> Iterator
                 return
             if not file.size_bytes:
                 raise EOFError("an empty file, where even no data takes some bytes when it is compressed")
-            yield stack.enter_context(pa.CompressedInputStream(raw, _CODECS[file.suffix]))
+            plain = stack.enter_context(pa.CompressedInputStream(raw, _CODECS[file.suffix]))
+            if max_source_bytes() is not None:
+                plain = stack.enter_context(_bounded(plain, file))
+            yield plain
     except (OSError, EOFError) as error:
         raise SourceError(unreadable(file, error)) from error
 
@@ -147,6 +151,19 @@ def _compare(file: SourceFile, found: str) -> None:
             f"{file} has CRC32C {found}, it had {expected} when it was found. Leave the files of a source as they are "
             "while it is read, and try again"
         )
+
+
+def _bounded(stream: pa.NativeFile, file: SourceFile) -> pa.NativeFile:
+    """The same, which refuses to give more than a source may have: a small file may be large when decompressed."""
+
+    def blocks() -> Iterator[bytes]:
+        total = 0
+        while data := stream.read(_SEEK_BLOCK_BYTES):
+            total += len(data)
+            refuse_bomb(total, str(file))
+            yield data
+
+    return pa.BufferedInputStream(pa.PythonFile(_Stream(blocks()), mode="r"), _BUFFER_BYTES)
 
 
 class _Stream(io.RawIOBase):

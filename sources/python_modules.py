@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 
 from groupstream import SourceError
 from groupstream.features import Features
+from sources.allowed import refuse_outside_any
 from sources.choice import SELECTION_HELP, Selection
 from sources.files import identity_of
 from sources.selection import conform, selected_features
@@ -32,7 +33,7 @@ class PythonModules(Source):
     Features: module (the top-level module or package), path, name (of the definition), text. Tests are left out.
     """
 
-    model_config = ConfigDict(title="Python modules")
+    model_config = ConfigDict(title="Python")
 
     kind: Literal["python_modules"] = "python_modules"
     places: ClassVar[frozenset[str]] = frozenset(["folder"])
@@ -71,6 +72,8 @@ class PythonModules(Source):
         files = [f for f in root.rglob("*.py") if _LEFT_OUT.isdisjoint(f.relative_to(root).parts)]
         if not files:
             raise SourceError(f"source.folder {root} holds no .py file. Name a folder with Python modules")
+        if self.folder is not None:
+            refuse_outside_any(files, "source.folder")
         return sorted(files)
 
     def _path(self, file: Path) -> str:

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from groupstream import CorruptError, Feature, SourceError, SpecError
 from groupstream.features import GROUP_ID, Features
 from groupstream.tfrecord import iter_record_blocks
+from sources.allowed import refuse_outside_any
 from sources.array_records import count_records, iter_record_ranges
 from sources.choice import SELECTION_HELP, Selection
 from sources.files import first_line, identity_of
 from sources.records import DECODES_HELP, RecordSelection, read_records
 from sources.selection import chosen_features, hint
 from sources.source import Piece, Source, SourceBatch
+from sources.tfds_code import refuse_foreign_classes
 from sources.tfds_features import stored_features
 
 _PIECE_BYTES = 64 << 20
+_NAMESPACE = re.compile(r"[\w.-]+:(?!\d)")  # such as huggingface:c4; a version follows the other colon
 
 
 class Tfds(Source):
@@ -34,12 +38,14 @@ class Tfds(Source):
     record, such as `a/b`.
     """
 
-    model_config = ConfigDict(title="TensorFlow Datasets")
+    model_config = ConfigDict(title="TFDS")
 
     kind: Literal["tfds"] = "tfds"
     places: ClassVar[frozenset[str]] = frozenset(["folder", "data_dir"])
     dataset: str | None = Field(
-        None, description='Its name, such as "c4/en:3.1.0". It is downloaded and prepared where it is not yet.'
+        None,
+        description='Its name, such as "c4/en:3.1.0". It is downloaded and prepared where it is not yet.',
+        json_schema_extra={"pattern": f"^(?!{_NAMESPACE.pattern})"},
     )
     folder: str | None = Field(None, description="Instead of the name: the folder of a prepared version.")
     data_dir: str | None = Field(
@@ -47,6 +53,13 @@ class Tfds(Source):
     )
     split: str = Field("train", description="Which of its splits to read.")
     features: Selection = Field(None, description=f"{SELECTION_HELP} {DECODES_HELP}")
+
+    @field_validator("dataset")
+    @classmethod
+    def _is_of_tfds(cls, dataset: str | None) -> str | None:
+        if dataset is not None and _NAMESPACE.match(dataset):
+            raise ValueError("of a dataset of others TFDS would fetch the code and run it; name one of its own")
+        return dataset
 
     @model_validator(mode="after")
     def _name_or_folder(self) -> Tfds:
@@ -89,11 +102,15 @@ class Tfds(Source):
         try:
             import tensorflow_datasets as tfds
 
+            if (prepared := self.folder or self.data_dir) is not None:
+                refuse_foreign_classes(prepared)
             if self.folder is not None:
                 return tfds.builder_from_directory(str(Path(self.folder).expanduser()))
             builder = tfds.builder(self.dataset, data_dir=self.data_dir)
             with contextlib.redirect_stdout(sys.stderr):
                 builder.download_and_prepare()
+        except SpecError:
+            raise
         except ImportError as error:
             raise SourceError(
                 f"source kind tfds needs a package: {error}. Run: pip install tensorflow-datasets importlib_resources"
@@ -112,6 +129,8 @@ class Tfds(Source):
                 f"source.split {self.split!r} is not in {info.full_name}; {hint(self.split, list(info.splits))}"
             )
         files = [Path(f) for f in info.splits[self.split].filepaths]
+        if self.folder or self.data_dir:  # its own folder is the deployment's
+            refuse_outside_any(files, "source.folder" if self.folder else "source.data_dir")
         if any(file_format(file) is None for file in files):
             raise SourceError(
                 f"{files[0].name} is neither a TFRecord nor an ArrayRecord file; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args, overload
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,13 +16,20 @@ from sources.files import first_line
 from sources.selection import hint
 from specs.model import Spec
 
+AnySpec = TypeVar("AnySpec", bound=BaseModel)
 
-def load_spec(path: str | Path, settings: Iterable[str] = ()) -> Spec:
+
+@overload
+def load_spec(path: str | Path, settings: Iterable[str] = ()) -> Spec: ...
+@overload
+def load_spec(path: str | Path, settings: Iterable[str], model: type[AnySpec]) -> AnySpec: ...
+def load_spec(path: str | Path, settings: Iterable[str] = (), model: type[BaseModel] = Spec) -> BaseModel:
     """Reads a spec; unknown keys are refused.
 
     Args:
         path: a YAML file.
         settings: `key.key=value` in YAML, such as "runner.num_workers=2"; they win over the file.
+        model: what it is a spec of. Default: of a build.
 
     Raises:
         SpecError: the file is missing or wrong. The message names the key, the value and what to write.
@@ -31,11 +38,11 @@ def load_spec(path: str | Path, settings: Iterable[str] = ()) -> Spec:
     for setting in settings:
         _apply(fields, setting)
     try:
-        return Spec.model_validate(fields, extra="forbid")
+        return model.model_validate(fields, extra="forbid")
     except ValidationError as error:
         details = error.errors(include_url=False)
         within = [detail for detail in details if not _names_a_type(next(reversed(detail["loc"]), ""))]
-        problems = "; ".join(_explain(detail) for detail in (within or details)[:5])
+        problems = "; ".join(_explain(model, detail) for detail in (within or details)[:5])
         raise SpecError(f"{path}: {without_credentials(problems)}") from None  # the cause quotes what was given
 
 
@@ -79,15 +86,17 @@ def _apply(fields: dict[str, Any], setting: str) -> None:
         raise SpecError(f"--set {shown!r}: the value is no YAML; quote it: {first_line(error)}") from None
 
 
-def _explain(detail: ErrorDetails) -> str:
+def _explain(model: type[BaseModel], detail: ErrorDetails) -> str:
     """One problem in words."""
+    if not detail["loc"]:  # of the whole
+        return detail["msg"].removeprefix("Value error, ")
     *outer, last = detail["loc"]
-    key, annotation = _follow(detail["loc"])
+    key, annotation = _follow(model, detail["loc"])
     match detail["type"]:
         case "extra_forbidden":
-            return f"{key} is not a key of a spec; {hint(str(last), _follow(outer)[1].model_fields)}"
+            return f"{key} is not a key of a spec; {hint(str(last), _follow(model, outer)[1].model_fields)}"
         case "missing":
-            return f"{key} is missing: {_follow(outer)[1].model_fields[last].description}"
+            return f"{key} is missing: {_follow(model, outer)[1].model_fields[last].description}"
         case "union_tag_not_found":
             return f"{key}.{_tag(annotation)} is missing; it is one of {', '.join(_kinds(annotation))}"
         case "union_tag_invalid":
@@ -99,13 +108,13 @@ def _explain(detail: ErrorDetails) -> str:
     return f"{key}{value}: {message[:1].lower()}{message[1:]}{way_out}"
 
 
-def _follow(location: Iterable[int | str]) -> tuple[str, Any]:
+def _follow(model: type[BaseModel], location: Iterable[int | str]) -> tuple[str, Any]:
     """The key that a location of pydantic means, and the type of what is there.
 
     A location names more than keys: the kind in a union of kinds, and the type in a plain one, as dict[str,int].
     """
     keys: list[str] = []
-    found: Any = Spec
+    found: Any = model
     for part in map(str, location):
         members = get_args(found)
         if kinds := _kinds(found):

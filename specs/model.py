@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from groupstream import layout
 from groupstream.catalog import LATEST
@@ -12,6 +13,8 @@ from partitioners import AnyPartitioner
 from partitioners.splits import AnySplits
 from sources import AnySource
 from specs.credentials import no_credentials, no_credentials_in_root
+from specs.form_of_spec import arrange_spec
+from specs.form_patterns import ALIAS, DATASET_NAME, ROOT, VERSION
 from specs.runner import AnyRunner, Local
 from validation import Checks
 
@@ -36,21 +39,40 @@ def _alias(text: str) -> str:
     return text
 
 
+def _text(pattern: str) -> WithJsonSchema:
+    """What the form knows of a text: what does not match is refused before it is stored."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+# One text in a spec, whose beginning says which store it is; tabs in the form.
+_STORES = {
+    "anyOf": [
+        {"type": "null", "title": "As this deployment has it"},
+        {"type": "string", "title": "Folder", "description": "A path on the machine of the build."},
+        {"type": "string", "title": "Google Cloud Storage", "description": "Such as gs://bucket/datasets."},
+        {"type": "string", "title": "Amazon S3", "description": "Such as s3://bucket/datasets."},
+    ],
+    "pattern": ROOT,
+}
+
+
 class Publish(BaseModel):
     """Where the version goes."""
 
     model_config = ConfigDict(frozen=True)
 
-    root: Annotated[str | None, AfterValidator(no_credentials_in_root)] = Field(
-        None, description="The folder of all datasets. Default: $GROUPSTREAM_ROOT, or ~/groupstream."
+    root: Annotated[str | None, AfterValidator(no_credentials_in_root), WithJsonSchema(_STORES)] = Field(
+        None,
+        description="The folder of all datasets, or the address of one in a bucket. Default: $GROUPSTREAM_ROOT, or "
+        "~/groupstream.",
     )
-    version: Annotated[str, AfterValidator(_version)] | None = Field(
+    version: Annotated[str, AfterValidator(_version), _text(VERSION)] | None = Field(
         None,
         description="Such as 1.2.0. Default: 1.0.0, then the next number that says what changed: 1.0.1 for the same "
         "examples in other bytes, 1.1.0 where features, groups or splits were added, 2.0.0 for all else. One that says "
         "less is refused.",
     )
-    aliases: list[Annotated[str, AfterValidator(_alias)]] = Field(
+    aliases: list[Annotated[str, AfterValidator(_alias), _text(ALIAS)]] = Field(
         [],
         description="Names that lead to the new version once it is published, such as candidate. A version that was "
         "there already keeps the names it has.",
@@ -68,8 +90,8 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, title="Dataset")
 
-    name: Annotated[str, AfterValidator(_dataset_name)] = Field(
-        description="Name of the dataset, such as fedccnews-sample."
+    name: Annotated[str, AfterValidator(_dataset_name), _text(DATASET_NAME)] = Field(
+        description="Name of the dataset, such as fedccnews-sample: lower-case letters, digits, - and _."
     )
     description: str = Field("", description="What it is, for people.")
     homepage: str = Field("", description="Where to read more about it, an https:// address.")
@@ -98,6 +120,13 @@ class Spec(BaseModel):
     runner: Annotated[AnyRunner, AfterValidator(no_credentials)] = Field(
         Local(), description="Where the build runs. It changes nothing in the result."
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The form. See `specs.form`."""
+        reference = handler(core)
+        arrange_spec(handler.resolve_ref_schema(reference), handler.resolve_ref_schema)
+        return reference
 
     def resolved(self) -> dict[str, Any]:
         """All that determines the result, defaults included; no place of the source or the result, nor how it runs."""

@@ -12,7 +12,7 @@ from groupstream import GroupstreamError
 from groupstream.stores import Store
 
 
-@task(name="catalog", cache_policy=NO_CACHE)
+@task(name="catalog", task_run_name="draw the catalog page", cache_policy=NO_CACHE)
 def update_catalog(store: Store) -> str | None:
     """The address of the page. A version is published without it too: what goes wrong is said in the log."""
     try:

@@ -5,4 +5,4 @@ from prefect.cache_policies import NO_CACHE
 
 from pipelines.checks import run_checks
 
-check = task(name="check", cache_policy=NO_CACHE)(run_checks)
+check = task(name="check", task_run_name="check the groups and files", cache_policy=NO_CACHE)(run_checks)

@@ -14,7 +14,7 @@ from pipelines.plan import Plan
 from tasks.reporting import reporter
 
 
-@task(name="claim", cache_policy=NO_CACHE)
+@task(name="claim", task_run_name="claim the version number", cache_policy=NO_CACHE)
 def claim(plan: Plan, store: Store, run: Mapping[str, Any], draft: Draft) -> Number:
     """The number that the version gets."""
     show, num_read = reporter.get(), 0

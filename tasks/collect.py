@@ -23,7 +23,7 @@ class Collection(NamedTuple):
     errors: list[str]
 
 
-@task(name="collect", cache_policy=NO_CACHE)
+@task(name="collect", task_run_name="collect what nothing keeps", cache_policy=NO_CACHE)
 def collect(store: Store, registry: Registry | None, policy: RetentionPolicy, delete: bool) -> Collection:
     """Plans by the policy; does it where `delete` is given. What fails is told, and the rest is done."""
     try:

@@ -5,4 +5,6 @@ from prefect.cache_policies import NO_CACHE
 
 from pipelines.versions import describe_version
 
-describe = task(name="describe", cache_policy=NO_CACHE)(describe_version)
+describe = task(name="describe", task_run_name="describe the version and draw its card", cache_policy=NO_CACHE)(
+    describe_version
+)

@@ -5,4 +5,4 @@ from prefect.cache_policies import NO_CACHE
 
 from pipelines.draft import draft_version
 
-draft = task(name="draft", cache_policy=NO_CACHE)(draft_version)
+draft = task(name="draft", task_run_name="draft the manifest", cache_policy=NO_CACHE)(draft_version)

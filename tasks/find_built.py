@@ -10,7 +10,7 @@ from pipelines.claims import find_built as find_version
 from pipelines.plan import Plan
 
 
-@task(name="find-built", cache_policy=NO_CACHE)
+@task(name="find-built", task_run_name="find the same version", cache_policy=NO_CACHE)
 def find_built(plan: Plan, store: Store) -> Dataset | None:
     """The published version of the same spec and source, if there is one."""
     version = find_version(plan, store)

@@ -11,7 +11,7 @@ from pipelines.plan import Plan
 from pipelines.previous import earlier_version
 
 
-@task(name="find-earlier", cache_policy=NO_CACHE)
+@task(name="find-earlier", task_run_name="find the version to compare with", cache_policy=NO_CACHE)
 def find_earlier(plan: Plan, store: Store) -> Dataset | None:
     """The version, None where the spec compares with none, or where none is published yet."""
     drift = plan.spec.checks.drift

@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import task
+from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from groupstream import layout
+from groupstream.catalog import read_catalog
 from groupstream.manifest import CheckResult, Manifest
 from groupstream.stores import Store
 from lifecycle.announcing import announce
@@ -20,8 +21,11 @@ from pipelines.draft import code_versions
 from pipelines.plan import Plan
 from registry import Registry, RegistryError
 from sources.groupstream_version import GroupstreamVersion
+from tasks.assets import MADE_BY, dataset_asset, published_payload
+from tasks.masking import masked
 from tasks.reporting import Stages
 from tasks.retrying import is_transient
+from tasks.time_limit import public_error
 
 
 class RecordedRun:
@@ -58,6 +62,16 @@ class RecordedRun:
             "aliases": list(self._plan.spec.publish.aliases),
         }
 
+    @property
+    def root(self) -> str:
+        """Where the versions of the run lie."""
+        return self._store.root
+
+    def is_announced(self, manifest: Manifest) -> bool:
+        """Whether a version that is there was made known: what wrote it may have died before."""
+        catalog = read_catalog(self._store, manifest.name)
+        return catalog is not None and catalog.get(manifest.version) is not None
+
     def unchanged(self, manifest: Manifest) -> None:
         """The version was there already. If it is not in the catalog or the registry, it comes there now."""
         content = self._store.read(f"{manifest.name}/{manifest.version}/{layout.MANIFEST}")
@@ -88,12 +102,12 @@ class RecordedRun:
 
     def failed(self, error: BaseException) -> None:
         """The run ended with an error."""
+        error = public_error(error)
         if self._reserved is not None:
             version = self._reserved
             self._registry.record_failed(self._store.root, version.name, version.version, version.digest)
-        self._registry.finish_run(
-            self.id, "failed", stage_seconds=self._stages.seconds, error=f"{type(error).__name__}: {error}"
-        )
+        text = masked(f"{type(error).__name__}: {error}")
+        self._registry.finish_run(self.id, "failed", stage_seconds=self._stages.seconds, error=text)
 
 
 @contextmanager
@@ -112,10 +126,37 @@ def recorded_run(plan: Plan, store: Store, registry_url: str, stages: Stages) ->
         registry.close()
 
 
-@task(name="register", retries=3, retry_delay_seconds=5, retry_condition_fn=is_transient, cache_policy=NO_CACHE)
-def register(run: RecordedRun, manifest: Manifest) -> None:
-    """Makes the published version known: in the catalog of its store, then in the registry."""
-    run.published(manifest)
+@materialize(
+    "groupstream://dataset",  # each call names its own
+    by=MADE_BY,
+    name="register",
+    task_run_name="register {manifest.ref}",
+    retries=3,
+    retry_delay_seconds=5,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+def _register(run: RecordedRun, manifest: Manifest, is_found: bool) -> None:
+    """Makes the version known: in the catalog of its store, then in the registry, then by an event."""
+    (run.unchanged if is_found else run.published)(manifest)
+    add_asset_metadata(dataset_asset(run.root, manifest), published_payload(run.root, manifest))
+
+
+def register(run: RecordedRun, manifest: Manifest, is_found: bool = False) -> None:
+    """Runs the task that makes a version known. With its success, Prefect says that the dataset has a new version.
+
+    Args:
+        is_found: that the version was not written by this run.
+    """
+    _register.with_options(assets=[dataset_asset(run.root, manifest)])(run, manifest, is_found)
+
+
+def register_found(run: RecordedRun, manifest: Manifest) -> None:
+    """Records that there was nothing to build, and does what the run that wrote the version may have left undone."""
+    if run.is_announced(manifest):
+        run.unchanged(manifest)
+    else:
+        register(run, manifest, is_found=True)
 
 
 def _used_version(plan: Plan) -> tuple[str, str, str] | None:

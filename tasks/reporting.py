@@ -6,9 +6,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from time import monotonic
 from typing import Protocol
+
+from tasks.steps import Step
 
 _SECONDS_BETWEEN_LOOKS = 0.25
 
@@ -53,6 +55,26 @@ class LogReporter:
 reporter: ContextVar[Reporter] = ContextVar("reporter", default=LogReporter())  # noqa: B039 - it keeps only a clock
 
 
+@contextmanager
+def shown_by(shown: Reporter) -> Iterator[None]:
+    """Inside, a build is shown by this one; after it, by whoever did before."""
+    token = reporter.set(shown)
+    try:
+        yield
+    finally:
+        reporter.reset(token)
+
+
+step_listener: ContextVar[Callable[[Step], None]] = ContextVar("step_listener", default=lambda step: None)
+
+
+def report(stage: str, step: Step) -> None:
+    """Tells whoever watches the stage, and whoever listens to the steps, how far a step of the stage is."""
+    what = "" if step.name == stage.lower() else f"{step.name}: "
+    reporter.get().stage_progressed(stage, step.done, step.total, f"{what}{step.amounts}")
+    step_listener.get()(step)
+
+
 class Stages:
     """The stages of one build and how long each took, in seconds."""
 
@@ -70,19 +92,27 @@ class Stages:
 
 
 @contextmanager
-def watching(name: str, look: Callable[[], tuple[int, int, str]]) -> Iterator[None]:
-    """Reports what `look` gives, (done, total, detail), for as long as the work inside takes."""
-    show, stopped = reporter.get(), threading.Event()
+def watching(stage: str, look: Callable[[], Step | None]) -> Iterator[None]:
+    """Reports what `look` gives for as long as the work inside takes, and once more at its end.
+
+    Args:
+        look: gives how far the work is; None while nothing of it is done.
+    """
+    stopped = threading.Event()
+
+    def report_seen() -> None:
+        if (step := look()) is not None:
+            report(stage, step)
 
     def watch() -> None:
         while not stopped.wait(_SECONDS_BETWEEN_LOOKS):
-            show.stage_progressed(name, *look())
+            report_seen()
 
-    thread = threading.Thread(target=watch, daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(watch,), daemon=True)
     thread.start()
     try:
         yield
     finally:
         stopped.set()
         thread.join()
-        show.stage_progressed(name, *look())
+        report_seen()

@@ -31,11 +31,32 @@ class Verified(NamedTuple):
         return all(result.passed for result in self.results)
 
 
-@task(name="verify", retries=2, retry_delay_seconds=10, retry_condition_fn=is_transient, cache_policy=NO_CACHE)
+@task(
+    name="verify",
+    task_run_name="verify the versions that are due",
+    retries=2,
+    retry_delay_seconds=10,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
 def verify(store: Store, count: int, sample_bytes: int) -> list[Verified]:
     """Verifies those that are due today, of each at most so many bytes of its shards."""
     due = due_refs(published_refs(store), datetime.now(UTC).date(), count)
     return [Verified(ref, _results(store, ref, sample_bytes)) for ref in due]
+
+
+@task(
+    name="verify-whole",
+    task_run_name="verify {ref}",
+    retries=2,
+    retry_delay_seconds=10,
+    retry_condition_fn=is_transient,
+    cache_policy=NO_CACHE,
+)
+def verify_whole(store: Store, ref: str) -> Verified:
+    """Verifies one version: every byte of it is read. Raises what opening it raises."""
+    with warnings.catch_warnings(action="ignore", category=DeprecatedVersionWarning):
+        return Verified(ref, check_files(groupstream.open(ref, store.root), full=True))
 
 
 def _results(store: Store, ref: str, sample_bytes: int) -> list[CheckResult]:

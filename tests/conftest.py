@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # Before anything imports Prefect: tests neither use nor fill the home of whoever runs them.
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
@@ -23,6 +24,46 @@ for _variable in ("GROUPSTREAM_ROOT", "GROUPSTREAM_REGISTRY_URL"):
     os.environ.pop(_variable, None)
 
 _REPOSITORY = Path(__file__).parents[1]
+
+# Where a file or folder takes minutes: what takes longest begins first, and what takes seconds fills the end.
+_LONGEST_FIRST = (
+    "tests/platform",
+    "tests/infra/test_compose_runs.py",
+    "tests/access/test_secrets.py",
+    "tests/flows",
+    "tests/training",
+    "tests/cards/test_card_browser.py",
+    "tests/pipelines",
+)
+
+
+class _LongestFirst(LoadFileScheduling):
+    """Gives each process files, and one of them all tests of a platform: they mostly wait, and share one that is up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/platform" if nodeid.startswith("tests/platform/") else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _LongestFirst | None:
+    """With --dist loadfile, as `make test` does it."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False  # it puts the files with most tests first, which are rarely the slow ones
+    return _LongestFirst(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sorts the files; the tests of a file stay in their order."""
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(_REPOSITORY).as_posix()
+        found = (number for number, long in enumerate(_LONGEST_FIRST) if path == long or path.startswith(f"{long}/"))
+        return next(found, len(_LONGEST_FIRST))
+
+    items.sort(key=place)
+
 
 SharedData = Callable[[str], Path]
 

@@ -15,7 +15,7 @@ class DriftChecks(BaseModel):
     All shares and distances are 0 to 1. Where there is no earlier version yet, nothing is compared.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Compared with an earlier version")
 
     compare_to: str = Field(
         "latest",

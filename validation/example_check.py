@@ -17,7 +17,7 @@ class TextRules(BaseModel):
     belong to them, and decimal digits are what Unicode calls so. A share of nothing, or a mean, breaks no rule.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Rules for a text")
 
     min_words: int | None = Field(None, ge=0, description="Fewest words.")
     max_words: int | None = Field(None, ge=0, description="Most words.")
@@ -63,7 +63,7 @@ class TextRules(BaseModel):
 class ImageRules(BaseModel):
     """What must hold for an encoded image. It is decoded: all of it, not only its header."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Rules for an image")
 
     min_width: int | None = Field(None, ge=1, description="Fewest pixels across.")
     max_width: int | None = Field(None, ge=1, description="Most pixels across.")
@@ -82,7 +82,7 @@ class ImageRules(BaseModel):
 class ExampleCheck(BaseModel):
     """What must hold for one feature of every example."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Check of a feature")
 
     dtype: DType | None = Field(
         None, description="The type that the source must give it; another is refused before any example is read."

@@ -16,7 +16,7 @@ SizeOf = Literal["examples", "bytes", "words"]
 class PercentileCheck(BaseModel):
     """Bounds for the size that a percentage of the groups does not exceed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Percentile")
 
     of: SizeOf = Field("examples", description="What is counted in each group.")
     percent: float = Field(ge=0, le=100, description="Of the groups: 50 is the median, 90 all but the largest tenth.")
@@ -56,7 +56,7 @@ def _refuse_crossing(bounds: Sequence[_Bound], size: SizeOf) -> None:
 class GroupChecks(BaseModel):
     """What must hold for the groups."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, title="Checks of groups")
 
     min_groups: int = Field(1, ge=0, description="Fewest groups the dataset may have.")
     max_groups: int | None = Field(None, ge=1, description="Most groups the dataset may have.")

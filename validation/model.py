@@ -16,7 +16,9 @@ class Checks(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    examples: dict[str, ExampleCheck] = Field({}, description="By feature: what must hold for it in every example.")
+    examples: dict[str, ExampleCheck] = Field(
+        {}, description='By feature: what must hold for it in every example, such as {"text": {"min_length": 1}}.'
+    )
     max_rejected: int | None = Field(
         None,
         ge=0,

@@ -20,6 +20,26 @@ def error_of_ours(text: str) -> GroupstreamError | None:
     return ours[-1] if ours else None  # the last line of a traceback is the error itself
 
 
+def interruption_in(error: BaseException) -> BaseException | None:
+    """What ended the work from outside, as SIGTERM or Ctrl-C do: a runner may make an ordinary error of it.
+
+    >>> try:
+    ...     try:
+    ...         raise KeyboardInterrupt
+    ...     except BaseException:
+    ...         raise RuntimeError("KeyboardInterrupt [while running 'Read']")
+    ... except RuntimeError as error:
+    ...     interruption_in(error)
+    KeyboardInterrupt()
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if not isinstance(found, Exception | GeneratorExit):
+            return found
+        found = found.__cause__ or found.__context__
+    return None
+
+
 def text_of(error: BaseException) -> str:
     """An error as a traceback ends."""
     return f"{type(error).__module__}.{type(error).__name__}: {error}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -12,7 +11,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import Environment
 
 from groupstream import WorkerError
-from pipelines.runners.errors import error_of_ours, text_of
+from pipelines.runners.errors import error_of_ours, interruption_in, text_of
+from pipelines.runners.worker_log import quiet_beam
 from pipelines.runners.worker_processes import worker_environment
 from pipelines.staging import StagingArea
 from specs import Local
@@ -28,7 +28,7 @@ def run_here(build: Callable[[beam.Pipeline], None], runner: Local, staging: Sta
         GroupstreamError: what a worker raised.
         WorkerError: a worker process ended on its own.
     """
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    quiet_beam()
     options = PipelineOptions([], direct_num_workers=runner.num_workers, direct_running_mode="in_memory")
     try:
         with (
@@ -37,6 +37,8 @@ def run_here(build: Callable[[beam.Pipeline], None], runner: Local, staging: Sta
         ):
             build(pipeline)
     except Exception as error:
+        if (interruption := interruption_in(error)) is not None:
+            raise interruption from error
         if ours := error_of_ours(text_of(error)):
             raise ours from error
         if "Channel closed prematurely" in str(error):

@@ -26,9 +26,11 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.transforms.environments import ExternalEnvironment
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
 
+from pipelines.runners import worker_log
 from pipelines.runners.errors import last_line
 
 _STATE_CACHE_BYTES = 64 << 20  # of side inputs, such as the list of runs
+_LOG_SECONDS = 2.0  # for the last lines that workers say
 _LAST_WORDS_SECONDS = 0.5  # else a connection that is cut while it ends is an error of the build at times
 _ERROR = "groupstream.errors.WorkerError: "  # found in the text that Beam makes of it
 _lock = Lock()
@@ -45,23 +47,29 @@ def worker_environment(log: Path) -> Iterator[ExternalEnvironment]:
     """What Beam's local runner asks for its worker processes.
 
     Args:
-        log: a file that gets what the workers write to stderr.
+        log: a file that gets what the workers write to stderr. What they say to a logger is said here.
     """
     server = grpc.server(shared_unbounded_instance())
-    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(_WorkerPool(log), server)
     port = server.add_insecure_port("localhost:0")
+    pool = _WorkerPool(log, f"localhost:{port}")
+    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
+    beam_fn_api_pb2_grpc.add_BeamFnLoggingServicer_to_server(worker_log.WorkerLog(), server)
     server.start()
     try:
         yield ExternalEnvironment(f"localhost:{port}")
+    except BaseException:
+        end_workers()  # else one that is at work writes on to a staging area that is being removed
+        raise
     finally:
-        server.stop(None)
+        server.stop(_LOG_SECONDS).wait()
 
 
 class _WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     """Answers Beam's requests for a worker."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, log_url: str) -> None:
         self._log = log
+        self._log_url = log_url
 
     def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 - its name in Beam's protocol
         """Has a worker forked. It looks like this process: environment, import path, folder.
@@ -72,6 +80,7 @@ class _WorkerPool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
             "worker_id": request.worker_id,
             "control_url": request.control_endpoint.url,
             "log": str(self._log),
+            "log_url": self._log_url,
             "environ": dict(os.environ),
             "path": sys.path,
             "folder": str(Path.cwd()),
@@ -110,15 +119,21 @@ def _running_parent() -> subprocess.Popen[str]:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             start_new_session=True,  # Ctrl-C is for the build, which then ends its workers
         )
-        atexit.register(_end, _parent)
+        atexit.register(end_workers)
     return _parent
 
 
-def _end(parent: subprocess.Popen[str]) -> None:
-    """Ends the process that forks, and its workers if there are any."""
+def end_workers() -> None:
+    """Ends all workers and the process that forks them, if they are there. The next build starts another."""
+    global _parent
+    parent = _parent
+    if parent is None:
+        return
     if parent.poll() is None:
         os.killpg(parent.pid, signal.SIGKILL)
-    parent.communicate()
+    with _lock, suppress(ValueError):  # whoever waited for it to fork has closed its pipes
+        _parent = None
+        parent.communicate()
 
 
 def _fork_workers() -> None:
@@ -149,7 +164,8 @@ def _work(order: dict[str, Any]) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
-    SdkHarness(order["control_url"], worker_id=order["worker_id"], state_cache_size=_STATE_CACHE_BYTES).run()
+    with worker_log.said_elsewhere(order["log_url"]):
+        SdkHarness(order["control_url"], worker_id=order["worker_id"], state_cache_size=_STATE_CACHE_BYTES).run()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ PLATFORM_COMMANDS = (  # named to say what to install for them
     *("build", "card", "catalog", "plan", "preview"),
     *("deprecate", "history", "lineage", "publish", "tag", "untag"),
     *("delete", "doctor", "gc"),
+    *("deploy", "study", "train", "up"),
 )
 
 

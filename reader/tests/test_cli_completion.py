@@ -59,7 +59,7 @@ def ask(golden: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 @pytest.mark.parametrize("shell", SHELLS)
 def test_commands_names_and_splits_are_offered(ask: Ask, shell: str) -> None:
     assert {"stats", "groups", "diff"} <= set(ask("groupstream ", shell))
-    assert ask("groupstream st", shell) == ["stats"]
+    assert ask("groupstream sta", shell) == ["stats"]
     assert ask("groupstream info t", shell) == ["tags", "text"]
     assert ask("groupstream ls d", shell) == ["digits"]
     assert ask("groupstream info te", shell) == ["text", "text@latest", "text@1.0.0"]

@@ -9,7 +9,7 @@ import pytest
 
 from groupstream.cli import PLATFORM_COMMANDS
 
-COMMANDS = ("publish", "tag", "untag", "deprecate", "history", "lineage")
+COMMANDS = ("publish", "tag", "untag", "deprecate", "history", "lineage", "up", "deploy", "train", "study")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -17,7 +17,7 @@ def test_help_is_quick_and_ends_in_an_example(name):
     script = (
         f"import sys; from groupstream.cli import main; sys.argv = ['groupstream', {name!r}, '--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "heavy = {'numpy', 'pyarrow', 'sqlalchemy', 'alembic', 'prefect', 'apache_beam', 'jinja2'}\n"
+        "heavy = {'numpy', 'pyarrow', 'sqlalchemy', 'alembic', 'prefect', 'apache_beam', 'jinja2', 'jax'}\n"
         "print(sorted({m.split('.')[0] for m in sys.modules} & heavy))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

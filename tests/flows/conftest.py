@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,17 @@ def prefect_server(tmp_path_factory) -> Iterator[str]:
         try:
             wait_for(f"{url}/health", server, home / "server.log")
             yield url
+            _send_what_is_left()
         finally:
             server.terminate()
             server.wait(30)
+
+
+def _send_what_is_left() -> None:
+    """The last lines of the last run, which this process else tries to send for a minute when it ends."""
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=10)
 
 
 def prefect_environment(home: Path, url: str | None = None) -> dict[str, str]:
@@ -46,6 +55,21 @@ def prefect_environment(home: Path, url: str | None = None) -> dict[str, str]:
 def process_environment(tmp_path: Path, prefect_server: str) -> dict[str, str]:
     """The environment of a process that uses the server."""
     return prefect_environment(tmp_path / "home", prefect_server)
+
+
+@pytest.fixture(scope="module")
+def killed_at(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[Callable[..., None]]:
+    """Builds the spec of these fields in a process that is killed there: killed_at(fields, stage, "START" or "N")."""
+    environment = prefect_environment(tmp_path_factory.mktemp("killed"), prefect_server)
+    command = [sys.executable, str(Path(__file__).with_name("killed_build.py"))]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as builds:
+
+        def kill(fields: dict, stage: str, moment: str) -> None:
+            print(json.dumps({"spec": fields, "stage": stage, "moment": moment}), file=builds.stdin, flush=True)
+            end = json.loads(builds.stdout.readline())
+            assert end["ended"] == -9, f"the build was not killed at {stage} {moment}: {end['said']}"
+
+        yield kill
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -63,6 +87,7 @@ def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture
 def with_server(prefect_server: str) -> Iterator[str]:
     """Flows that are called in this process use the server."""
+    import prefect.main  # noqa: F401 - takes all handlers from the log when first imported: not in the midst of a test
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings({PREFECT_API_URL: prefect_server}):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
+import logging
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from groupstream.stores import LocalStore
 from groupstream.verify import verify
 from registry import Registry, default_registry_url
 from specs import Spec
+from tasks.slots import build_slot
 
 pytestmark = pytest.mark.integration
 
@@ -114,6 +119,21 @@ def test_a_failed_check_publishes_nothing_and_is_recorded(with_server, spec_fiel
     registry.close()
 
 
+def test_why_a_build_failed_says_no_secret_to_prefect_and_to_the_registry(with_server, spec_fields, root, monkeypatch):
+    from flows.build_dataset import build_dataset
+
+    monkeypatch.setenv("SOME_TOKEN", "examples per group")
+    spec = Spec.model_validate({**spec_fields, "checks": {"groups": {"max_examples": 4}}})
+    state = build_dataset(spec, return_state=True)
+    registry = Registry(default_registry_url(str(root)))
+    (run,) = registry.runs("small")
+    registry.close()
+    with pytest.raises(groupstream.CheckError) as failed:
+        state.result()
+    for text in (state.message, run.error, str(failed.value)):
+        assert "***: 5 to 5, the limit" in text and "examples per group" not in text
+
+
 def test_the_manifest_accounts_for_every_example(with_server, spec_fields):
     checks = {"examples": {"text": {"min_length": 8}}, "max_rejected": 60}
     counts = build(spec_fields, checks=checks).manifest.counts
@@ -138,3 +158,33 @@ def test_tensorflow_datasets_opens_the_folder(with_server, spec_fields):
     examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
     assert len(examples) == 60 == builder.info.splits["train"].num_examples
     assert {(e["group_id"], e["key"]) for e in examples} == {(f"k{i}".encode(),) * 2 for i in range(12)}
+
+
+def test_waiting_for_its_turn_does_not_count_for_the_time_of_a_run(with_server, spec_fields, root, monkeypatch):
+    monkeypatch.setenv("GROUPSTREAM_MAX_RUN_SECONDS", "100_000")
+    left: dict[str, float] = {}
+    has_turn, is_awaited = threading.Event(), threading.Event()
+
+    class Listener(logging.Handler):
+        """Keeps what stands on the clock at each line."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            left[record.getMessage().split()[0]] = signal.getitimer(signal.ITIMER_REAL)[0]
+            if record.getMessage().startswith("waiting"):
+                is_awaited.set()
+
+    def hold_turn() -> None:
+        with build_slot(LocalStore(root), "small"):
+            has_turn.set()
+            is_awaited.wait(60)
+
+    listener, holding = Listener(), threading.Thread(target=contextvars.copy_context().run, args=[hold_turn])
+    logging.getLogger("groupstream").addHandler(listener)
+    holding.start()
+    assert has_turn.wait(60)
+    try:
+        build(spec_fields)
+    finally:
+        logging.getLogger("groupstream").removeHandler(listener)
+        holding.join()
+    assert left["waiting"] < 10_000 < left["Partition"]

@@ -14,6 +14,7 @@ import yaml
 
 import groupstream
 from groupstream.cli import main
+from tasks.reporting import reporter
 
 pytestmark = pytest.mark.integration
 
@@ -58,9 +59,11 @@ def test_build_ends_with_a_table_and_what_to_type_next(command, spec_file, root)
 
 
 def test_build_as_json(command, spec_file):
+    shown_before = reporter.get()
     code, out, _ = command("build", str(spec_file), "--json", "--set", "seed=3")
     result = json.loads(out)
     assert (code, result["built"], result["manifest"]["seed"]) == (0, True, 3)
+    assert reporter.get() is shown_before, "the next build of this process would tell its log nothing"
 
 
 def truncate(path: Path) -> None:
@@ -134,4 +137,7 @@ def test_works_without_a_server(tmp_path, root, spec_fields):
     )
     assert run.returncode == 0, run.stderr
     assert groupstream.open("small", str(root))["train"].num_groups == 12
-    assert all("✓" in line for line in run.stderr.splitlines() if line.strip()), "only the stages are shown"
+    # Only the stages are shown; on a busy machine also that the server, which this build started, was slow to answer.
+    slow = ("warning: no turns: ", "warning: the server did not hear ", "warning: cannot ask whether this run ")
+    others = [line for line in run.stderr.splitlines() if line.strip() and "✓" not in line]
+    assert [line for line in others if not line.startswith(slow)] == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,11 +18,21 @@ from groupstream.catalog.changes import set_deprecated
 from groupstream.manifest import Manifest
 from groupstream.stores import LocalStore
 from lifecycle.retention import RetentionPolicy
+from pipelines.resuming import FinishedStages
+from pipelines.staging import staging_area
+from registry import Registry, default_registry_url
 
 pytestmark = pytest.mark.integration
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
 POLICY = RetentionPolicy(keep_last=1, keep_newer_than_days=0, keep_used_days=0, grace_hours=0)
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where builds of other tests leave nothing to sweep."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
 
 @pytest.fixture
@@ -102,3 +114,44 @@ def test_maintenance_fails_where_the_doctor_cannot_mend(with_server, store) -> N
     assert state.is_failed()
     assert f"{name}@{first} is in the catalog, and has no manifest in the store" in state.message
     assert "REMAINS" in str(artifacts_of(with_server, state)["maintain-findings"]["data"])
+
+
+def test_maintenance_records_how_runs_ended_that_could_not_say_it(with_server, store) -> None:
+    [name] = store.folders("")
+    ids = {wanted: run_in_state(with_server, wanted) for wanted in ("CRASHED", "CANCELLED", "FAILED", "RUNNING")}
+    ids["UNKNOWN"] = "0190c0de-0000-7000-8000-000000000000"  # of another server
+    with closing(Registry(default_registry_url(store.root))) as registry:
+        for run in ids.values():
+            registry.start_run(run, store.root, name, "d", run)
+        state = maintain(store, verify_versions=0)
+        assert state.is_completed(), state.message
+        outcomes = {wanted: registry.run(run).state for wanted, run in ids.items()}
+        assert outcomes == {key: key.lower() for key in ids} | {"UNKNOWN": "running"}
+        assert registry.run(ids["CRASHED"]).error == "Prefect says Crashed: as the test says"
+    assert set(state.result().ended_runs) == {ids[key] for key in ("CRASHED", "CANCELLED", "FAILED")}
+    rows = rows_of(artifacts_of(with_server, state)["maintain-ended-runs"])
+    assert sorted(row["state"] for row in rows) == ["cancelled", "crashed", "failed"]
+
+
+def run_in_state(server: str, state: str) -> str:
+    """A run that Prefect knows, in this state."""
+    flow = httpx.post(f"{server}/flows/", json={"name": "build-dataset"}).json()["id"]
+    asked = {"flow_id": flow, "state": {"type": state, "name": state.title(), "message": "as the test says"}}
+    return httpx.post(f"{server}/flow_runs/", json=asked).json()["id"]
+
+
+def _die_having_finished_a_stage(root: Path) -> Path:
+    """What a build that was killed leaves."""
+    with staging_area(root, "1" * 64) as staging:
+        staging.write("counts.pickle", b"counted")
+        FinishedStages(staging, "1" * 64).finish("Count", ["counts.pickle"])
+        return Path(shutil.copytree(staging.folder, f"{staging.folder}-dead"))
+
+
+def test_what_dead_builds_finished_is_swept_when_its_time_is_over(with_server, store, root) -> None:
+    dead = _die_having_finished_a_stage(root)
+    assert maintain(store).result(raise_on_failure=False).swept == [] and dead.is_dir()
+    state = maintain(store, keep_staging_hours=0)
+    assert state.result().swept == [str(dead)] and not dead.exists()
+    (row,) = rows_of(artifacts_of(with_server, state)["maintain-swept"])
+    assert row == {"result": "swept", "what": str(dead)}

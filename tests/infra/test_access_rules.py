@@ -26,7 +26,7 @@ def rules(request, terraform) -> tuple[str, dict[str, str]]:
 
 def holds(condition: str, name: str) -> bool:
     """Google's expressions of this form are Python's in other words."""
-    words = {"resource.name.": "name.", "startsWith": "startswith", "endsWith": "endswith", "&&": "and", "||": "or"}
+    words = {"resource.name": "name", "startsWith": "startswith", "endsWith": "endswith", "&&": "and", "||": "or"}
     for theirs, ours in words.items():
         condition = condition.replace(theirs, ours)
     return bool(eval(re.sub(r"!(?!=)", " not ", condition).strip(), {"__builtins__": {}}, {"name": name}))
@@ -54,12 +54,14 @@ def test_an_object_is_open_to_whom_it_should_be(rules, path, is_read, is_pull, i
     assert holds(conditions["not_private"], name) is is_read
     assert holds(conditions["pulls"], name) is is_pull
     assert holds(conditions["changeable"], name) is is_changed
+    assert holds(conditions["staging"], name) is path.startswith(".staging/")
     assert holds(conditions["all"], name)
 
 
 def test_a_reader_lists_the_bucket_and_nobody_changes_it(rules):
     _, conditions = rules
-    assert holds(conditions["not_private"], BUCKET)
+    assert holds(conditions["not_private"], BUCKET) and holds(conditions["staging"], BUCKET)
+    assert not holds(conditions["staging"], f"{BUCKET}-of-others")
     assert not any(holds(conditions[name], BUCKET) for name in ("pulls", "changeable", "all"))
 
 
@@ -67,7 +69,7 @@ def test_what_lies_beside_the_prefix_is_nobodys(rules):
     prefix, conditions = rules
     if prefix:
         beside = f"{OBJECTS}other/catalog.json"
-        assert not any(holds(conditions[name], beside) for name in ("pulls", "changeable", "all"))
+        assert not any(holds(conditions[name], beside) for name in ("pulls", "changeable", "staging", "all"))
 
 
 @pytest.mark.parametrize(

@@ -1,95 +1,140 @@
-"""The modules for Google Cloud, read as text: its provider cannot be had offline, so Terraform does not validate them.
-
-google_provider_6.50.json has the attributes and blocks of the resources that we use, as that version of the provider
-takes them. `terraform fmt` has laid the files out, so their lines tell what they hold.
-"""
+"""The modules for Google Cloud: validated by Terraform with their provider's schema, and applied to a mock of it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import pytest
 
 INFRA = Path(__file__).parents[2] / "infra" / "terraform"
-KNOWN = json.loads((Path(__file__).parent / "google_provider_6.50.json").read_text())
+SCHEMAS = Path(__file__).parent / "schemas"
 FILES = sorted(INFRA.rglob("*.tf"))
-META = {"for_each", "count", "depends_on", "provider", "lifecycle"}
-_RESOURCE = re.compile(r'^resource "(google_\w+)" "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
+MODULES = sorted({path.parent.name for path in FILES} - {"aws", "s3_store"})
+PROVIDERS = {"google": "google-6.50.0.json", "prefect": "prefect-2.json"}
 
 
-def resources(text: str) -> Iterator[tuple[str, list[str]]]:
-    for kind, _, body in _RESOURCE.findall(text):
-        yield kind, body.splitlines()
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_valid(terraform, module):
+    started = terraform(module, "init", "-backend=false")
+    assert started.returncode == 0, started.stderr
+    checked = terraform(module, "validate")
+    assert checked.returncode == 0, checked.stderr
+    assert "Warning" not in checked.stdout, checked.stdout
 
 
-def problems(lines: list[str], known: dict, indent: int = 2) -> list[str]:
-    """Attributes and blocks at this depth that the provider does not know, or misses."""
-    found, missed, depth = [], {name for name, about in known.items() if about.get("required")}, " " * indent
-    for number, line in enumerate(lines):
-        match = re.match(rf"{depth}(\w+)\s*(=|\{{)", line)
-        if not match or match[1] in META:
-            continue
-        name, is_block = match[1], match[2] == "{"
-        missed.discard(name)
-        if name not in known or is_block != ("block" in known[name]):
-            found.append(f"{name} is no {'block' if is_block else 'attribute'} of it")
-        elif is_block:
-            end = next(i for i in range(number, len(lines)) if lines[i].startswith(f"{depth}}}"))
-            found += problems(lines[number + 1 : end], known[name]["block"], indent + 2)
-    return found + [f"{name} is missing" for name in sorted(missed)]
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        ("disk_autoresize ", "disk_autorsize ", 'An argument named "disk_autorsize" is not expected here'),
+        ("backup_configuration {", "backups {", 'Blocks of type "backups" are not expected here'),
+        ("    tier   ", "    # ", 'The argument "tier" is required'),
+        ("= true\n    deletion_protection_enabled", '= ["yes"]\n    deletion_protection_enabled', "bool required"),
+        (
+            "registry.connection_name",
+            "registry.connection",
+            "has no argument, nested block, or exported attribute named",
+        ),
+    ],
+)
+def test_what_the_provider_does_not_take_is_found(terraform, terraform_copy, right, wrong, says):
+    folder = terraform_copy / "wrong"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(INFRA / "cloud_sql_registry", folder, ignore=shutil.ignore_patterns(".terraform*"))
+    for path in folder.glob("*.tf"):
+        path.write_text(path.read_text().replace(right, wrong))
+    terraform("wrong", "init", "-backend=false")
+    refused = terraform("wrong", "validate")
+    assert refused.returncode == 1 and says in " ".join(refused.stderr.split())
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_resources_have_what_the_provider_takes(path):
-    for kind, lines in resources(path.read_text()):
-        assert problems(lines, KNOWN[kind]) == [], kind
+@pytest.mark.parametrize(("provider", "file"), PROVIDERS.items())
+def test_the_schemas_are_of_what_is_used(provider, file):
+    known = json.loads((SCHEMAS / file).read_text())
+    for kind, key in (("resource", "resource_schemas"), ("data", "data_source_schemas")):
+        declared = re.compile(rf'^{kind} "({provider}_\w+)"', re.MULTILINE)
+        assert {name for path in FILES for name in declared.findall(path.read_text())} == set(known[key])
 
 
-def test_what_the_provider_does_not_take_is_found():
-    wrong = 'resource "google_sql_user" "a" {\n  name     = 1\n  passwrd  = 2\n  timeouts = {}\n}\n'
-    [(kind, lines)] = resources(wrong)
-    expected = ["passwrd is no attribute of it", "timeouts is no attribute of it", "instance is missing"]
-    assert problems(lines, KNOWN[kind]) == expected
+BUCKET = {"project": "my-project", "bucket": "my-datasets", "location": "EU", "prefix": "datasets"}
 
 
-def test_every_kind_of_resource_is_looked_at():
-    used = {kind for path in FILES for kind, _ in resources(path.read_text())}
-    assert used == set(KNOWN)
+@pytest.fixture(scope="module")
+def store(make):
+    accounts = {f"google_service_account.role[{json.dumps(role)}]": role for role in ("reader", "writer", "maintainer")}
+    overridden = [
+        {"target": target, "values": {"email": f"{role}@my-project.iam.gserviceaccount.com"}}
+        for target, role in accounts.items()
+    ]
+    made = make("gcs_store", {"google": {"override_resource": overridden}}, report_days=90, **BUCKET)
+    assert made.problems == []
+    return made
 
 
-def test_roles_are_the_smallest_that_do():
-    """A role, and the condition it has, None for none."""
-    text = (INFRA / "gcs_store" / "roles.tf").read_text()
-    given = {}
-    for name, body in re.findall(
-        r'^resource "google_storage_bucket_iam_member" "(\w+)" \{\n(.*?)^\}', text, re.M | re.S
-    ):
-        [role] = re.findall(r'role += "roles/storage\.(\w+)"', body)
-        given[name] = (role, next(iter(re.findall(r"gcs_conditions\.(\w+)", body)), None))
+def test_roles_are_the_smallest_that_do(store):
+    """Who has which role, under which condition."""
+    given = {
+        (each["member"].split(":")[1].split("@")[0], each["role"], *(c["title"] for c in each["condition"]))
+        for each in store.kind("google_storage_bucket_iam_member")
+    }
     assert given == {
-        "reader": ("objectViewer", "not_private"),
-        "reader_records_pulls": ("objectCreator", "pulls"),
-        "writer_reads": ("objectViewer", None),
-        "writer_creates": ("objectCreator", "all"),
-        "writer_overwrites": ("objectUser", "changeable"),
-        "maintainer_lists": ("objectViewer", None),
-        "maintainer": ("objectUser", "all"),
+        ("reader", "roles/storage.objectViewer", "not pulls, not unfinished builds"),
+        ("reader", "roles/storage.objectCreator", "pulls only"),
+        ("writer", "roles/storage.objectViewer"),
+        ("writer", "roles/storage.objectCreator", "under the prefix"),
+        ("writer", "roles/storage.objectUser", "catalogs and unfinished builds only"),
+        ("maintainer", "roles/storage.objectViewer"),
+        ("maintainer", "roles/storage.objectUser", "under the prefix"),
     }
 
 
-def test_the_bucket_is_closed_and_forgives():
-    text = (INFRA / "gcs_store" / "main.tf").read_text()
-    for line in (
-        "uniform_bucket_level_access = true",
-        'public_access_prevention    = "enforced"',
-        "force_destroy               = false",
-        '"AbortIncompleteMultipartUpload"',
-        "matches_prefix = [module.rules.gcs_staging_prefix]",
-    ):
-        assert line in text, line
+def test_the_bucket_is_closed_and_forgives(store):
+    [bucket] = store.kind("google_storage_bucket")
+    assert bucket["public_access_prevention"] == "enforced" and bucket["uniform_bucket_level_access"]
+    assert not bucket["force_destroy"] and bucket["versioning"] == [{"enabled": True}]
+    assert bucket["soft_delete_policy"][0]["retention_duration_seconds"] == 14 * 86400
+
+
+def test_what_goes_by_itself_is_what_nobody_needs(store):
+    [bucket] = store.kind("google_storage_bucket")
+    rules = [(rule["action"][0]["type"], rule["condition"][0]) for rule in bucket["lifecycle_rule"]]
+    ages = {tuple(each["matches_prefix"]): each["age"] for kind, each in rules if each["with_state"] == "LIVE"}
+    assert ages == {("datasets/.staging/",): 7, ("datasets/.reports/",): 90}
+    assert [each["age"] for kind, each in rules if kind == "AbortIncompleteMultipartUpload"] == [7]
+    assert [each["days_since_noncurrent_time"] for _, each in rules if each["with_state"] == "ARCHIVED"] == [14]
+
+
+@pytest.mark.parametrize("variables", [{"undelete_days": 3}, {"staging_days": 1}, {"readers": ["allUsers"]}])
+def test_a_wrong_setting_is_refused(make, variables):
+    [problem] = make("gcs_store", {"google": {}}, **BUCKET, **variables).problems
+    assert "Invalid value for variable" in problem
+
+
+def test_the_registry_can_be_brought_back_and_has_no_password(make):
+    account = "writer@my-project.iam.gserviceaccount.com"
+    made = make(
+        "cloud_sql_registry",
+        {"google": {}},
+        project="my-project",
+        region="europe-west4",
+        service_accounts={"writer": account},
+        network="projects/my-project/global/networks/groupstream",
+    )
+    assert made.problems == []
+    [instance] = made.kind("google_sql_database_instance")
+    [settings] = instance["settings"]
+    [backups], [address] = settings["backup_configuration"], settings["ip_configuration"]
+    assert instance["deletion_protection"] and settings["deletion_protection_enabled"]
+    assert backups["enabled"] and backups["point_in_time_recovery_enabled"]
+    assert address["ipv4_enabled"] is False and address["ssl_mode"] == "ENCRYPTED_ONLY"
+    assert address["authorized_networks"] == []
+    [user] = made.kind("google_sql_user")
+    assert user["type"] == "CLOUD_IAM_SERVICE_ACCOUNT" and user["name"] == "writer@my-project.iam"
+    assert made.outputs["registry_urls"] == {
+        "writer": "postgresql+psycopg://writer%40my-project.iam@127.0.0.1:5432/groupstream"
+    }
 
 
 def test_there_is_no_key_and_no_password():

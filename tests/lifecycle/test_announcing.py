@@ -144,6 +144,14 @@ def test_its_aliases_are_set_where_another_found_the_version_first(store, put_ve
     assert update_catalog(store, "news", change) == moved, "a swap whose answer was lost is made again"
 
 
+def test_who_comes_second_loses_no_alias_where_the_first_added_both(store, put_version):
+    first, second = put_version(store, "news@1.0.0"), put_version(store, "news@2.0.0")
+    announce(store, None, *first, aliases=["a"])
+    announce(store, None, *second, aliases=["b"])
+    catalog = read_catalog(store, "news")
+    assert catalog is not None and catalog.aliases == {"latest": "2.0.0", "a": "1.0.0", "b": "2.0.0"}
+
+
 def test_eight_at_once_lose_none(store, registry, put_version):
     versions = [put_version(store, f"news@{n}.0.0") for n in range(1, 9)]
     with ThreadPoolExecutor(8) as threads:

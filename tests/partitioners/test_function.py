@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from groupstream import ExampleError, SpecError
 from partitioners import ByFunction, ExampleIds
-from partitioners.function import ALLOWED_PACKAGES, _import_allowed
+from partitioners.function import ALLOWED_PACKAGES, _import, _import_allowed
 
 
 def _groups(name: str, values: Any) -> list[bytes | None]:
@@ -56,6 +56,14 @@ def test_content_of_the_module_is_part_of_the_identity() -> None:
     other = ByFunction(function="partitioners.keys:as_text", features=["key"])
     with pytest.raises(SpecError, match="GROUPSTREAM_ALLOWED_PACKAGES allows own_rules"):
         other.identity()
+
+
+def test_its_packages_are_those_that_its_code_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ByFunction(function="own_rules:first_letter", features=["key"]).packages == ("own_rules",)
+    monkeypatch.setenv(ALLOWED_PACKAGES, "own_rules,textwrap")
+    _import.cache_clear()
+    assert ByFunction(function="own_rules:foreign", features=["key"]).packages == ("own_rules", "textwrap")
+    _import.cache_clear()
 
 
 @pytest.mark.parametrize(

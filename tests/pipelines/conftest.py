@@ -149,3 +149,12 @@ def _split_of(
         described.append(Shard(**dict(describe_file(file, shard)), num_groups=len(inside), num_examples=sum(inside)))
     index_file = describe_file(layout.group_table_file(name), path)
     return SplitInfo(shards=tuple(described), group_table=index_file, statistics=statistics_of(table))
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the temporary folders of this test lie."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder

@@ -113,7 +113,9 @@ def test_what_the_workers_count_is_the_progress_of_the_build(dataflow):
     with staging_area("gs://bucket/datasets") as staging:
         result = partition(plan_for(runner_at(dataflow)), staging)
         progress = read_progress(staging.job_progress)
-    assert progress == Progress(pieces=3, examples=300, shards=len(result.splits["train"].shards))
+    shards = result.splits["train"].shards
+    expected = Progress(3, 300, progress.read_bytes, len(shards), len(shards), sum(s.size_bytes for s in shards))
+    assert progress == expected and progress.read_bytes > 0
 
 
 def test_the_job_that_is_submitted_is_the_one_of_the_spec(dataflow):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ import pytest
 from groupstream import PublishError, UsageError
 from groupstream.stores import LocalStore, open_store
 from groupstream.testing import GcsServer
-from pipelines.staging import StagingArea, refuse_full_disk, staging_area, staging_for, sweep_abandoned
+from pipelines.staging import StagingArea, refuse_full_disk, staging_area, staging_for
+from pipelines.staging_folders import sweep_folders
 
 HOLD = """
 import sys, time
@@ -28,11 +30,11 @@ with staging_area(Path(sys.argv[1])) as staging:
 def test_a_live_build_keeps_its_folder_and_a_dead_one_is_swept(tmp_path):
     build = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     folder = Path(build.stdout.readline().strip())
-    assert sweep_abandoned(tmp_path) == 0 and folder.is_dir()
+    assert sweep_folders(tmp_path) == [] and folder.is_dir()
     build.send_signal(signal.SIGKILL)
     build.communicate()
     assert folder.is_dir()
-    assert sweep_abandoned(tmp_path) == 1 and not folder.exists()
+    assert sweep_folders(tmp_path) == [folder] and not folder.exists()
 
 
 def test_the_temporary_folder_of_a_dead_build_is_swept_by_the_next(tmp_path, monkeypatch):
@@ -50,18 +52,18 @@ def test_the_temporary_folder_of_a_dead_build_is_swept_by_the_next(tmp_path, mon
     assert folder.is_dir()
     with staging_for(open_store("gs://bucket/x"), None):
         assert not folder.exists()
-    assert not list(tmp_path.iterdir())
+    assert not [path for path in tmp_path.rglob("*") if not path.is_dir() or path.name.startswith("build-")]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root to become another user")
 def test_the_folder_of_somebody_else_is_left_alone():
-    code = "import os, sys, pipelines.staging\nos.setuid(65534)\nprint(pipelines.staging.sweep_abandoned(sys.argv[1]))"
-    code = code.replace("(sys.argv[1])", "(pipelines.staging.Path(sys.argv[1]))")
+    code = "import os, sys, pathlib\nfrom pipelines.staging_folders import sweep_folders\nos.setuid(65534)\n"
+    code += "print(sweep_folders(pathlib.Path(sys.argv[1])))"
     with tempfile.TemporaryDirectory() as root:  # not below the folder of pytest, which others may not even enter
         Path(root).chmod(0o755)
         with staging_area(root) as staging:
             run = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, check=False)
-            assert (run.stdout, run.stderr) == ("0\n", "") and staging.folder.is_dir()
+            assert (run.stdout, run.stderr) == ("[]\n", "") and staging.folder.is_dir()
 
 
 def _fail_where_nothing_can_be_removed(bucket: GcsServer) -> None:
@@ -115,16 +117,27 @@ def test_errors_of_the_disk_say_what_to_do(tmp_path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_files_of_a_killed_put_are_swept_after_a_day(tmp_path):
-    staging = tmp_path / ".staging"
-    staging.mkdir()
-    old, new = staging / "put-old", staging / "put-new"
-    for file in (old, new):
-        file.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    sweep_abandoned(tmp_path)
-    assert not old.exists()
-    assert new.exists()
+PUT = """
+import os, sys, time
+from groupstream.stores import LocalStore
+os.link = lambda source, target: (print("linking", flush=True), time.sleep(600))
+LocalStore(sys.argv[1]).put_if_absent("a", b"content")
+"""
+
+
+def test_the_file_of_a_put_stays_while_it_lives_and_is_swept_when_it_was_killed(tmp_path):
+    put = subprocess.Popen([sys.executable, "-c", PUT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert put.stdout.readline()
+    (file,) = (tmp_path / ".staging").iterdir()
+    later = time.time() + 3600
+    sweep_folders(tmp_path, now=later)
+    assert file.exists(), "its lock is held"
+    put.kill()
+    put.communicate()
+    sweep_folders(tmp_path)
+    assert file.exists(), "one that was just made has no lock for a moment"
+    sweep_folders(tmp_path, now=later)
+    assert not file.exists()
 
 
 def test_staging_lies_beside_the_datasets_or_where_the_spec_says(tmp_path):

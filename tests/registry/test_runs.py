@@ -19,7 +19,7 @@ def test_started_run_is_running(registry: Registry):
     assert abs(datetime.now(UTC) - run.started_at) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("state", ["published", "unchanged", "completed", "failed"])
+@pytest.mark.parametrize("state", ["published", "unchanged", "completed", "failed", "crashed", "cancelled"])
 def test_finished_run_has_its_outcome(registry: Registry, state: str):
     registry.start_run("r1", "/data", "fedwiki", "d1")
     registry.finish_run("r1", state, version="1.0.0", stage_seconds={"publish": 0.5})
@@ -36,6 +36,23 @@ def test_run_tried_again_is_running_since_its_first_start(registry: Registry):
     (again,) = registry.runs()
     assert (again.state, again.error, again.ended_at) == ("running", None, None)
     assert (again.digest, again.started_at) == ("d2", first.started_at)
+
+
+def test_run_that_said_how_it_ended_is_ended_by_nobody_else(registry: Registry):
+    for run in ("r1", "r2"):
+        registry.start_run(run, "/data", "fedwiki", "d1")
+    registry.start_run("r3", "/elsewhere", "fedwiki", "d1")
+    registry.finish_run("r1", "published", version="1.0.0")
+    assert [run.id for run in registry.running("/data")] == ["r2"]
+    assert registry.end_running("r2", "crashed", "killed")
+    assert not registry.end_running("r2", "failed", "again") and not registry.end_running("r1", "failed", "late")
+    assert [(run.state, run.error) for run in map(registry.run, ("r1", "r2"))] == [
+        ("published", None),
+        ("crashed", "killed"),
+    ]
+    assert registry.running("/data") == []
+    with pytest.raises(RegistryError, match="run 'r9' is not in registry"):
+        registry.end_running("r9", "failed", "")
 
 
 def test_run_keeps_what_it_was_asked_and_of_what_code(registry: Registry):

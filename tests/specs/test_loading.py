@@ -218,9 +218,6 @@ def test_resolved_holds_what_determines_the_result_and_only_that(load: Any) -> N
 def test_json_schema_tells_kinds_apart_and_describes_every_field() -> None:
     schema = Spec.model_json_schema()
     json.dumps(schema)
-    kinds = schema["properties"]["source"]["discriminator"]["mapping"]
-    assert "csv" in kinds
-    assert len(kinds) == len({*kinds.values()})
     models = [schema, *schema["$defs"].values()]
     undescribed = [
         f"{model['title']}.{name}"

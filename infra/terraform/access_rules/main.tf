@@ -12,5 +12,6 @@ locals {
 
   pulls    = ".pulls/"   # who pulled what: written by readers, read by maintainers
   staging  = ".staging/" # what builds in progress write
+  reports  = ".reports/" # what checks found
   catalogs = ["catalog.json", "catalog.html"]
 }

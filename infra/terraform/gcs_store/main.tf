@@ -49,9 +49,23 @@ resource "google_storage_bucket" "datasets" {
       type = "Delete"
     }
     condition {
-      age            = 7
+      age            = var.staging_days
       matches_prefix = [module.rules.gcs_staging_prefix]
       with_state     = "LIVE"
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = var.report_days == null ? [] : [var.report_days]
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value
+        matches_prefix = [module.rules.gcs_reports_prefix]
+        with_state     = "LIVE"
+      }
     }
   }
 

@@ -12,13 +12,17 @@ locals {
     writer     = "Builds and publishes datasets"
     maintainer = "Deletes versions and removes what nobody needs"
   }
-  readers = setunion(var.readers, ["serviceAccount:${google_service_account.role["reader"].email}"])
-  writer  = "serviceAccount:${google_service_account.role["writer"].email}"
-  keeper  = "serviceAccount:${google_service_account.role["maintainer"].email}"
+  readers = merge( # by keys that are known before there is an account
+    { for each in var.readers : each => each },
+    { "the account of readers" = "serviceAccount:${google_service_account.role["reader"].email}" },
+  )
+  writer = "serviceAccount:${google_service_account.role["writer"].email}"
+  keeper = "serviceAccount:${google_service_account.role["maintainer"].email}"
 
   workloads = merge(
     { for each in var.reader_workloads : "reader ${each}" => { account = "reader", member = each } },
     { for each in var.writer_workloads : "writer ${each}" => { account = "writer", member = each } },
+    { for each in var.maintainer_workloads : "maintainer ${each}" => { account = "maintainer", member = each } },
   )
   people = merge(
     { for each in var.writer_users : "writer ${each}" => { account = "writer", member = each } },

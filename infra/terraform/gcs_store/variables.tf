@@ -46,6 +46,28 @@ variable "undelete_days" {
   }
 }
 
+variable "staging_days" {
+  description = "After so many days what a build wrote and did not publish goes. A build that was killed can be resumed until then."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.staging_days >= 2 && floor(var.staging_days) == var.staging_days
+    error_message = "staging_days is a whole number of days, 2 or more: a build may take longer than one."
+  }
+}
+
+variable "report_days" {
+  description = "After so many days the reports of checks go; null keeps them."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.report_days == null ? true : var.report_days >= 1 && floor(var.report_days) == var.report_days
+    error_message = "report_days is a whole number of days, 1 or more, or null."
+  }
+}
+
 variable "readers" {
   description = "Who may list and read, as principals of IAM: group:team@example.com, serviceAccount:..., principalSet://..."
   type        = set(string)
@@ -75,6 +97,17 @@ variable "writer_workloads" {
 
   validation {
     condition     = alltrue([for each in var.writer_workloads : can(regex("^serviceAccount:[a-z0-9-]+\\.svc\\.id\\.goog\\[[^/\\]]+/[^/\\]]+\\]$|^principal(Set)?://", each))])
+    error_message = "Give each workload as serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME], principal:// or principalSet://."
+  }
+}
+
+variable "maintainer_workloads" {
+  description = "The same for the service account that deletes versions, such as a scheduled maintenance."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for each in var.maintainer_workloads : can(regex("^serviceAccount:[a-z0-9-]+\\.svc\\.id\\.goog\\[[^/\\]]+/[^/\\]]+\\]$|^principal(Set)?://", each))])
     error_message = "Give each workload as serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME], principal:// or principalSet://."
   }
 }

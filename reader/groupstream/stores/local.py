@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from groupstream.disk import absolute, sync_folder
 from groupstream.errors import PublishError, StoreError, UsageError
@@ -22,6 +23,11 @@ from groupstream.stores.store import StoredObject, Tagged
 
 _SWAP_LOCK = ".swap.lock"
 _SHOWN_CHARACTERS = 100
+_COPY_BYTES = 4 << 20
+
+PUT_PREFIX = "put-"  # begins the names of files that are being written, in the staging area
+_LOCKED_WITHIN_SECONDS = 60.0  # of being made
+_FORGOTTEN_SECONDS = 24 * 3600.0  # where no lock can tell: no put takes a day
 
 
 class LocalStore:
@@ -157,25 +163,20 @@ class LocalStore:
         if target.exists():
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        whole = self._whole_file(source)
-        try:
+        with self._whole_file(source) as whole:
             if crc32c is not None and (found := crc32c_of(whole)) != crc32c:
                 raise other_bytes(found, crc32c).on_writing(str(target))
-            os.link(whole, target)
-        except FileExistsError:
-            return False
-        finally:
-            whole.unlink(missing_ok=True)
+            try:
+                os.link(whole, target)
+            except FileExistsError:
+                return False
         sync_folder(target.parent)
         return True
 
     def _replace(self, target: Path, content: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
-        whole = self._whole_file(content)
-        try:
+        with self._whole_file(content) as whole:
             whole.replace(target)
-        finally:
-            whole.unlink(missing_ok=True)
         sync_folder(target.parent)
 
     @contextlib.contextmanager
@@ -189,23 +190,65 @@ class LocalStore:
         finally:
             os.close(lock)
 
-    def _whole_file(self, source: bytes | Path) -> Path:
-        """The content as a durable, read-only file of its own under the root."""
+    @contextlib.contextmanager
+    def _whole_file(self, source: bytes | Path) -> Iterator[Path]:
+        """The content as a durable, read-only file of its own under the root; it goes when the block ends.
+
+        It is locked inside. One whose lock is free was left by a process that died: see `put_is_abandoned`.
+        """
         staging = self._root / STAGING
         staging.mkdir(parents=True, exist_ok=True)
-        temporary = staging / f"put-{uuid.uuid4().hex}"
+        temporary = staging / f"{PUT_PREFIX}{uuid.uuid4().hex}"
         try:
-            if isinstance(source, bytes):
-                temporary.write_bytes(source)
-            else:
-                _link_or_copy(source, temporary)
-            with open(temporary, "rb") as file:
+            with _linked_or_empty(source, temporary) as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
+                if not file.readable():
+                    _copy(source, file)
                 os.fsync(file.fileno())
-            temporary.chmod(0o444)
-        except BaseException:
+                temporary.chmod(0o444)
+                yield temporary
+        finally:
             temporary.unlink(missing_ok=True)
-            raise
-        return temporary
+
+
+def put_is_abandoned(file: Path, now: float) -> bool:
+    """Whether a file of an unfinished put has nobody who goes on with it.
+
+    Args:
+        now: in seconds since 1970.
+    """
+    try:
+        age_seconds = now - file.stat().st_ctime  # that of a link is its own
+        if age_seconds < _LOCKED_WITHIN_SECONDS:
+            return False
+    except FileNotFoundError:
+        return False
+    try:
+        with open(file, "rb") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    except OSError:  # there are no such locks here
+        return age_seconds > _FORGOTTEN_SECONDS
+    return True
+
+
+def _linked_or_empty(source: bytes | Path, target: Path) -> IO[bytes]:
+    """The target, opened to read where it is a link to the source already, else to write."""
+    if isinstance(source, Path):
+        with contextlib.suppress(OSError):
+            os.link(source, target)
+            return open(target, "rb")
+    return open(target, "xb")
+
+
+def _copy(source: bytes | Path, file: IO[bytes]) -> None:
+    if isinstance(source, bytes):
+        file.write(source)
+    else:
+        with open(source, "rb") as opened:
+            shutil.copyfileobj(opened, file, _COPY_BYTES)
+    file.flush()
 
 
 def _tag(content: bytes) -> str:
@@ -214,13 +257,6 @@ def _tag(content: bytes) -> str:
 
 def _described(path: str, found: os.stat_result) -> StoredObject:
     return StoredObject(path, found.st_size, None, datetime.fromtimestamp(int(found.st_mtime), UTC))
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _files_below(folder: str, path: str) -> Iterator[StoredObject]:

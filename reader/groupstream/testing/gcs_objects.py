@@ -7,7 +7,7 @@ import functools
 import hashlib
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ class Refused(Exception):  # noqa: N818
         self.reply = Reply(status, message.encode(), {"Content-Type": "text/plain"})
 
 
+A_MOMENT = "2020-01-01T00:00:00.000Z"
 METAGENERATION = 1  # of every object: nothing here changes what an object is described by
 
 
@@ -71,6 +72,7 @@ class StoredObject:
     generation: int
     content_type: str = "application/octet-stream"
     cache_control: str = ""
+    written_at: str = A_MOMENT
     metadata: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property
@@ -103,8 +105,8 @@ class StoredObject:
             "md5Hash": self.md5,
             "etag": f"etag-{self.generation}",
             "storageClass": "STANDARD",
-            "timeCreated": "2020-01-01T00:00:00.000Z",
-            "updated": "2020-01-01T00:00:00.000Z",
+            "timeCreated": self.written_at,
+            "updated": self.written_at,
             "metadata": self.metadata,
         }
 
@@ -119,9 +121,14 @@ class Page:
 
 
 class Buckets:
-    """Buckets and their objects. All methods may be called in many threads."""
+    """Buckets and their objects. All methods may be called in many threads.
+
+    Attributes:
+        clock: when objects are written, as JSON has it. Default: always the same moment.
+    """
 
     def __init__(self) -> None:
+        self.clock: Callable[[], str] = lambda: A_MOMENT
         self._objects: dict[str, dict[str, StoredObject]] = {}
         self._generations = itertools.count(1_700_000_000_000_000)
         self._lock = threading.Lock()
@@ -169,7 +176,7 @@ class Buckets:
         """Writes an object, whole and at once."""
         with self._lock:
             self.check(bucket, name, conditions)
-            stored = StoredObject(bucket, name, content, next(self._generations), **described)
+            stored = StoredObject(bucket, name, content, next(self._generations), written_at=self.clock(), **described)
             self.of(bucket)[name] = stored
         return stored
 

@@ -1,0 +1,1 @@
+"""What stands in Prefect (deployments, work pool, automations) and the processes of a local platform."""

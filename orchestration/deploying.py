@@ -1,0 +1,133 @@
+"""Brings the deployments of prefect.yaml, their work pool and the automations to a Prefect server.
+
+Like `prefect deploy --all`, but it may run at any time: what people changed in the UI stays until the file says
+something new, and a schedule that they switched on stays on even then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import ValidationError, validate
+from pydantic import BaseModel
+
+from groupstream import SpecError
+from orchestration.automations import apply_automations
+from orchestration.definitions import Definition, read_definitions
+from orchestration.webhook import WEBHOOK_URL, keep_webhook, refuse_no_address
+from orchestration.work_pool import ensure_work_pool
+
+
+class Deployed(BaseModel):
+    """What stands on the server now.
+
+    Attributes:
+        deployments: the id of each, by flow/name.
+        changed: those that were made or written anew.
+        left_out: the automations that need a block which nobody has made on the server, and which one.
+    """
+
+    deployments: dict[str, UUID]
+    changed: list[str]
+    automations: list[str]
+    left_out: dict[str, str] = {}
+
+
+def deploy(prefect_file: Path, automations_file: Path, limit: int, folder: Path | None = None) -> Deployed:
+    """Deploys all; needs the address of the server in PREFECT_API_URL.
+
+    Args:
+        limit: at most so many runs at once in a work pool that is made here.
+        folder: where runs of a local pool start, so that relative paths of a spec are seen from there.
+    """
+    refuse_no_address(os.environ.get(WEBHOOK_URL))
+    definitions = read_definitions(prefect_file)
+    flows: dict[str, Flow[..., Any]] = {
+        each.entrypoint: load_flow_from_entrypoint(each.entrypoint) for each in definitions
+    }
+    deployed = Deployed(deployments={}, changed=[], automations=[])
+    with get_client(sync_client=True) as client:
+        for name in dict.fromkeys(each.work_pool.name for each in definitions):
+            ensure_work_pool(client, name, limit, folder)
+        for definition in definitions:
+            _apply(client, definition, flows[definition.entrypoint], deployed)
+        keep_webhook(os.environ.get(WEBHOOK_URL))
+        applied = apply_automations(client, automations_file, deployed.deployments)
+    return deployed.model_copy(update={"automations": applied.names, "left_out": applied.left_out})
+
+
+def _apply(client: SyncPrefectClient, definition: Definition, flow: Flow[..., Any], deployed: Deployed) -> None:
+    full_name = f"{flow.name}/{definition.name}"
+    existing = _existing(client, full_name)
+    schema = parameter_schema(flow).model_dump(exclude_unset=True)
+    _refuse_wrong(definition, schema)
+    version = _digest(definition, schema)
+    if existing is not None and existing.version == version:
+        deployed.deployments[full_name] = existing.id
+        return
+    deployed.deployments[full_name] = client.create_deployment(
+        flow_id=client.create_flow_from_name(flow.name),
+        name=definition.name,
+        version=version,
+        entrypoint=definition.entrypoint,
+        description=definition.description,
+        tags=definition.tags,
+        parameters=definition.parameters,
+        parameter_openapi_schema=schema,
+        enforce_parameter_schema=True,
+        schedules=list(_schedules(definition, existing)),
+        concurrency_limit=definition.concurrency_limit.limit,
+        concurrency_options=ConcurrencyOptions(
+            collision_strategy=ConcurrencyLimitStrategy(definition.concurrency_limit.collision_strategy)
+        ),
+        work_pool_name=definition.work_pool.name,
+        job_variables=definition.work_pool.job_variables,
+        pull_steps=[],  # the code is installed where the worker is
+    )
+    deployed.changed.append(full_name)
+
+
+def _refuse_wrong(definition: Definition, schema: dict[str, Any]) -> None:
+    """Raises for parameters that the server would refuse, in fewer words than it."""
+    try:
+        validate(definition.parameters, schema, raise_on_error=True, ignore_required=True)
+    except ValidationError as error:
+        raise SpecError(f"deployment {definition.name}: {str(error)[:500]}; mend its parameters") from error
+
+
+def _existing(client: SyncPrefectClient, full_name: str) -> DeploymentResponse | None:
+    try:
+        return client.read_deployment_by_name(full_name)
+    except ObjectNotFound:
+        return None
+
+
+def _digest(definition: Definition, schema: dict[str, Any]) -> str:
+    """The version of a deployment: another one as soon as the file or the form of its flow is another."""
+    content = json.dumps([definition.model_dump(mode="json"), schema], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _schedules(definition: Definition, existing: DeploymentResponse | None) -> Iterable[DeploymentScheduleCreate]:
+    active = {each.slug: each.active for each in (existing.schedules if existing else [])}
+    for each in definition.schedules:
+        yield DeploymentScheduleCreate(
+            slug=each.slug,
+            active=active.get(each.slug, each.active),
+            schedule=CronSchedule(cron=each.cron, timezone=each.timezone),
+        )
