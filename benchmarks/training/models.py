@@ -1,0 +1,173 @@
+"""What share of a machine's arithmetic a training step uses: `python -m benchmarks.training.models`.
+
+A step is the gradient of the mean loss and plain SGD: what a client does. Batches are 16 sequences of 128 tokens out of
+30,000. Utilisation is `flops_per_token` × tokens/s over what the machine does in a product of two large square matrices
+of the same type, measured right before each step, so that what else the machine does counts for both; the median of the
+turns. A size that needs more memory than is there is left out, and the table says so.
+
+Then eight clients with a step each, small ones, as the rounds of a federated run have them: one after another
+(`lax.scan`) and side by side (`jax.vmap`, each with parameters of its own).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import psutil
+
+from benchmarks.reader.report import keep, machine
+from training.models import SIZES, CnnSizes, Model, TransformerSizes, cnn, flops_per_token, num_params, transformer
+
+RESULTS = Path(__file__).parent / "results"
+BATCH_SIZE, SEQUENCE_LENGTH, VOCABULARY_SIZE = 16, 128, 30_000
+NUM_CLIENTS = 8
+TURNS = 5
+IS_GPU = jax.default_backend() == "gpu"
+SQUARE = 8192 if IS_GPU else 1024
+REPEATS = 20 if IS_GPU else 1  # so that starting them does not count
+
+
+def main() -> None:
+    """Measures, prints the tables, and keeps them unless only some sizes were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=[], help="default: all; on a CPU tiny and small")
+    parser.add_argument("--turns", type=int, default=TURNS)
+    given = parser.parse_args()
+    sizes = given.sizes or (list(SIZES) if IS_GPU else ["tiny", "small"])
+    device = f"Device: {jax.devices()[0].device_kind}; load when it began: {os.getloadavg()[0]:.1f}."
+    lines = [f"# models\n\n{(__doc__ or '').strip()}\n\n{machine(('jax', 'jaxlib'))} {device}\n"]
+    lines += ["| step of | parameters | tokens/s | GFLOP/s | product, GFLOP/s | utilisation | compiled in |"]
+    lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+    for dtype in ("float32", "bfloat16") if IS_GPU else ("float32",):
+        for name in sizes:
+            lines.append(utilisation(name, dtype, given.turns))
+            print(lines[-1], flush=True)
+    lines += [
+        "",
+        "| 8 clients, a step each | one after another, ms | side by side, ms | ratio |",
+        "|---|---:|---:|---:|",
+    ]
+    for case, (model, batch) in client_cases().items():
+        lines.append(clients(case, model, batch, given.turns))
+        print(lines[-1], flush=True)
+    if given.sizes:
+        print("\n".join(lines))
+    else:
+        keep("models", lines, RESULTS)
+
+
+def utilisation(name: str, dtype: Any, turns: int) -> str:
+    """A line of the table."""
+    sizes = TransformerSizes(
+        **SIZES[name], vocabulary_size=VOCABULARY_SIZE, sequence_length=SEQUENCE_LENGTH, dtype=dtype
+    )
+    model = transformer(sizes)
+    batch = tokens((BATCH_SIZE,), SEQUENCE_LENGTH, VOCABULARY_SIZE)
+    begun = time.perf_counter()
+    step = jax.jit(partial(train, model), donate_argnums=0).lower(shapes(model), batch).compile()
+    compiled = time.perf_counter() - begun
+    title = f"| {name}, {dtype} | {num_params(sizes) / 1e6:,.1f} M "
+    needed = 4 * num_params(sizes) + step.memory_analysis().temp_size_in_bytes
+    if needed > free_bytes():
+        return f"{title}| needs {needed / 1e9:.1f} GB of {free_bytes() / 1e9:.1f} GB | | | | {compiled:.1f} s |"
+    product = partial(jax.jit(jnp.matmul), *[jnp.ones((SQUARE, SQUARE), dtype)] * 2)
+    params = jax.jit(model.init)(jax.random.key(0))
+    speeds = []
+    for turn in range(-1, turns):
+        peak = 2 * SQUARE**3 / seconds(product)
+        params, taken = repeated(step, params, batch)
+        if turn >= 0:
+            speeds.append((BATCH_SIZE * SEQUENCE_LENGTH / taken, peak))
+    rate, peak = (median(each) for each in zip(*speeds, strict=True))
+    flops = flops_per_token(sizes)
+    used = median(rate * flops / peak for rate, peak in speeds)
+    numbers = f"{rate:,.0f} | {rate * flops / 1e9:,.0f} | {peak / 1e9:,.0f} | {100 * used:.0f} %"
+    return f"{title}| {numbers} | {compiled:.1f} s |"
+
+
+def client_cases() -> dict[str, tuple[Model, Any]]:
+    """Small models, and a batch for each of the clients."""
+    cases: dict[str, tuple[Model, Any]] = {}
+    for vocabulary_size in (259, 1024):
+        sizes = TransformerSizes(**SIZES["tiny"], vocabulary_size=vocabulary_size, sequence_length=64)
+        title = f"tiny, {vocabulary_size} tokens, batch of 8 × 64"
+        cases[title] = transformer(sizes), tokens((NUM_CLIENTS, 8), 64, vocabulary_size)
+    generator = np.random.default_rng(0)
+    images = {
+        "image": jnp.asarray(generator.integers(0, 256, (NUM_CLIENTS, 20, 32, 32, 3)), jnp.uint8),
+        "label": jnp.asarray(generator.integers(0, 10, (NUM_CLIENTS, 20)), jnp.int32),
+        "mask": jnp.ones((NUM_CLIENTS, 20), bool),
+    }
+    return cases | {"cnn, batch of 20 × 32 × 32 × 3": (cnn(CnnSizes()), images)}
+
+
+def clients(case: str, model: Model, batches: Any, turns: int) -> str:
+    """A line of the table."""
+    params = jax.jit(model.init)(jax.random.key(0))
+    copies = jax.tree.map(lambda array: jnp.stack([array] * NUM_CLIENTS), params)
+    step = partial(train, model)
+    looped = jax.jit(lambda params, batches: jax.lax.scan(lambda p, batch: (step(p, batch), None), params, batches)[0])
+    beside = jax.jit(jax.vmap(step))
+    taken = []
+    for turn in range(-1, turns):
+        both = seconds(partial(looped, params, batches)), seconds(partial(beside, copies, batches))
+        if turn >= 0:
+            taken.append(both)
+    one, other = (1e3 * median(each) for each in zip(*taken, strict=True))
+    return f"| {case} | {one:,.1f} | {other:,.1f} | {median(b / a for a, b in taken):.2f} |"
+
+
+def train(model: Model, params: Any, batch: Any) -> Any:
+    """A step."""
+    gradient = jax.grad(lambda params: model.loss(params, batch).mean_loss)(params)
+    return jax.tree.map(lambda array, slope: array - 0.1 * slope, params, gradient)
+
+
+def tokens(leading: Sequence[int], sequence_length: int, vocabulary_size: int) -> dict[str, jax.Array]:
+    """Batches of random tokens that all count."""
+    drawn = np.random.default_rng(0).integers(0, vocabulary_size, (*leading, sequence_length + 1))
+    return {"tokens": jnp.asarray(drawn, jnp.int32), "mask": jnp.ones((*leading, sequence_length), bool)}
+
+
+def shapes(model: Model) -> Any:
+    """Of the parameters."""
+    return jax.eval_shape(model.init, jax.random.key(0))
+
+
+def free_bytes() -> int:
+    """Of the device's memory."""
+    stats = jax.devices()[0].memory_stats() if IS_GPU else None
+    return stats["bytes_limit"] - stats["bytes_in_use"] if stats else psutil.virtual_memory().available
+
+
+def seconds(program: Callable[[], Any]) -> float:
+    """Of one call, compiled or not."""
+    begun = time.perf_counter()
+    for _ in range(REPEATS):
+        result = program()
+    jax.block_until_ready(result)
+    return (time.perf_counter() - begun) / REPEATS
+
+
+def repeated(step: Any, params: Any, batch: Any) -> tuple[Any, float]:
+    """New parameters, and the seconds of a step."""
+    jax.block_until_ready(params)
+    begun = time.perf_counter()
+    for _ in range(REPEATS):
+        params = step(params, batch)
+    jax.block_until_ready(params)
+    return params, (time.perf_counter() - begun) / REPEATS
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Clients as arrays, from the stream of a published version."""
