@@ -163,6 +163,8 @@ def test_a_name_that_looks_like_a_template_is_a_name(server):
     assert server.submit(_values(description="{spec.__class__} {{ 7 * 7 }}")).status_code == 201
 
 
+# Where the time strikes in a callback of the interpreter, it tells of it and goes on; it strikes again a little later.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_run_beyond_its_time_ends_and_says_which_limit(server, folder, monkeypatch):
     from flows.build_dataset import build_dataset
 

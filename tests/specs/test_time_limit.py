@@ -105,10 +105,10 @@ def test_other_errors_are_left_as_they_are(monkeypatch):
 
 
 def test_what_ends_in_time_is_left_alone(monkeypatch):
-    monkeypatch.setenv("GROUPSTREAM_MAX_RUN_SECONDS", "0.2")
+    monkeypatch.setenv("GROUPSTREAM_MAX_RUN_SECONDS", "1")
     with limited_time():
-        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 0.2
-    time.sleep(0.3)
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 1
+    time.sleep(1.2)
 
 
 def test_without_a_limit_no_clock_runs(monkeypatch):
