@@ -69,7 +69,9 @@ def write_study_page(study: Study, results: Sequence[CellResult], folder: Path) 
 def facts_of(spec: TrainSpec, problem: Problem, results: Results, seconds: float) -> TrainingFacts:
     """What stands at the head of the report."""
     from training.devices import peak_memory_bytes
+    from training.utilization import model_flop_utilization
 
+    rates = {name: ending.matrix_rate for name, ending in results.endings.items()}
     counts = sum_of_counts(results)
     settings = spec.model_copy(update={"dataset": problem.dataset.manifest.ref}).model_dump(mode="json")
     notes = [f"Held out: {problem.groups.rule}."]
@@ -93,7 +95,7 @@ def facts_of(spec: TrainSpec, problem: Problem, results: Results, seconds: float
         num_targets_seen=targets_seen(results),
         wall_seconds=seconds,
         peak_memory_bytes=peak_memory_bytes(),
-        model_flop_utilization=None,
+        model_flop_utilization=model_flop_utilization(problem, results.rounds, rates),
         counts=counts,
         settings=yaml.safe_dump(settings, sort_keys=False),
         groupstream_version=__version__,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import jax
+import jax.numpy as jnp
+
+_TURNS = 5
 
 
 def device_name() -> str:
@@ -26,3 +31,19 @@ def peak_memory_bytes() -> int | None:
     """The most memory of the fullest device that was in use so far; None where it does not say, as a CPU."""
     peaks = [(device.memory_stats() or {}).get("peak_bytes_in_use") for device in jax.devices()]
     return max((peak for peak in peaks if peak is not None), default=None)
+
+
+def matrix_rate(dtype: str) -> float:
+    """FLOP/s of all devices together in products of two large square matrices of this type; the best of some turns."""
+    devices = jax.devices()
+    size = 1024 if devices[0].platform == "cpu" else 8192
+    squares = [jax.device_put(jnp.ones((size, size), dtype), device) for device in devices]
+    product = jax.jit(jnp.matmul)
+
+    def turn() -> float:
+        begun = time.perf_counter()
+        jax.block_until_ready([product(square, square) for square in squares])  # type: ignore[no-untyped-call]
+        return time.perf_counter() - begun
+
+    turn()  # compiles it
+    return 2 * size**3 * len(devices) / min(turn() for _ in range(_TURNS))

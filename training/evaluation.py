@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from groupstream.cohorts import Cohort
-from training.algorithms import Setup
+from training.algorithms import OverClients, Setup
 from training.algorithms.fine_tuning import fine_tune
 from training.algorithms.local_steps import where_targets
+from training.building import spread
 from training.data.held_out import count_groups
 from training.data.held_out_clients import HeldOutCounts, HeldOutPacker
 from training.data.packing import Packing
@@ -55,13 +56,14 @@ def evaluate(spec: TrainSpec, problem: Problem, params: Params) -> HeldOutResult
         group is of the half that only chooses the rate.
     """
     of = spec.evaluation
-    measure = _compiled(problem.model.loss)
+    over = spread(_chunk_size(spec, problem)[0], spec.clients_at_once)
+    measure, params = _compiled(problem.model.loss, over), over.everywhere(params)
     rates = jnp.asarray(of.learning_rates, jnp.float32)
     tables, counts = [], HeldOutCounts()
     with prefetch(_chunks(spec, problem), _packer(spec, problem)) as chunks:
         for _, packed in chunks:
             counts += packed.counts
-            halves = jax.device_put((packed.tuning.batches, packed.testing.batches))
+            halves = over.divided((packed.tuning.batches, packed.testing.batches))
             before, after = jax.device_get(measure(params, halves, rates))
             tables.append(_table(packed.testing.group_ids, of.learning_rates, before, after))
     table = pa.concat_tables(tables)
@@ -109,24 +111,26 @@ def _packer(spec: TrainSpec, problem: Problem) -> HeldOutPacker:
 
 
 @functools.lru_cache(maxsize=2)
-def _compiled(loss: Callable[[Params, Batch], LossSums]) -> Callable[..., tuple[LossSums, LossSums]]:
+def _compiled(
+    loss: Callable[[Params, Batch], LossSums], over_clients: OverClients
+) -> Callable[..., tuple[LossSums, LossSums]]:
     """What measures groups, the same for all algorithms: fine-tuning is plain SGD whatever the clients did."""
-    setup = Setup(loss, optax.identity(), optax.constant_schedule(0.0))
+    setup = Setup(loss, optax.identity(), optax.constant_schedule(0.0), over_clients=over_clients)
     return jax.jit(functools.partial(_measure, setup))
 
 
 def _measure(setup: Setup, params: Params, groups: tuple[Batch, Batch], rates: jax.Array) -> tuple[LossSums, LossSums]:
-    """Sums before, [groups], and after, [groups, rates]; one group after the other."""
+    """Sums before, [groups], and after, [groups, rates]."""
 
-    def group(halves: tuple[Batch, Batch]) -> tuple[LossSums, LossSums]:
+    def group(params: Params, halves: tuple[Batch, Batch]) -> tuple[tuple[()], tuple[LossSums, LossSums]]:
         tuning, testing = halves
 
         def tuned(rate: jax.Array) -> LossSums:
             return sums_of(setup, fine_tune(setup, params, tuning, rate), testing)
 
-        return sums_of(setup, params, testing), jax.lax.map(tuned, rates)
+        return (), (sums_of(setup, params, testing), jax.lax.map(tuned, rates))
 
-    return jax.lax.map(group, groups)
+    return setup.over_clients.sum(group, params, groups)[1]
 
 
 def sums_of(setup: Setup, params: Params, batches: Batch) -> LossSums:

@@ -51,6 +51,11 @@ class Problem:
     sizes: TransformerSizes | CnnSizes | LogisticRegressionSizes
     tokenizer: Tokenizer | None = None
 
+    @property
+    def dtype(self) -> str:
+        """Of the model's arithmetic."""
+        return self.sizes.dtype if isinstance(self.sizes, TransformerSizes) else "float32"
+
 
 def open_problem(spec: TrainSpec, folder: Path) -> Problem:
     """Opens the version and divides its groups; trains the tokenizer if `folder` has none of these settings yet.

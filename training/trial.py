@@ -17,22 +17,18 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from groupstream.cohorts import Cohorts
-from training.algorithms import Cohort, Metrics, ServerState, Setup
-from training.algorithms.over_clients import CLIENTS
-from training.building import build_algorithm, build_rate, build_setup
+from training.algorithms import Algorithm, Cohort, Metrics, OverClients, ServerState
+from training.building import build_algorithm, build_rate, spread
 from training.checkpoints import Checkpoints
 from training.client_states import ClientStates
-from training.data.clients import PackedCohort
 from training.data.packing import CohortPacker, Packing, PackingCounts
 from training.data.prefetch import prefetch, rounds
-from training.devices import device_name
+from training.devices import device_name, matrix_rate
 from training.errors import DivergedError, explaining_memory
 from training.evaluation import as_parquet, evaluate
 from training.files import alone_in, write_whole
@@ -86,11 +82,13 @@ class TrialEnding:
     Attributes:
         num_params: of the model.
         device: where its last rounds were computed, in words.
+        matrix_rate: of these devices together, in FLOP/s; see `matrix_rate`.
         diverged: what there is to say if the loss was no number any more; None if all rounds were done.
     """
 
     num_params: int
     device: str
+    matrix_rate: float
     diverged: str | None = None
 
 
@@ -106,9 +104,8 @@ def run_trial(plan: TrialPlan, on_round: Callable[[RoundFigures], None] = lambda
         UsageError: another process is at this trial.
     """
     with alone_in(plan.folder), explaining_memory(plan.name), Checkpoints(plan.folder / "checkpoints") as checkpoints:
-        setup = build_setup(plan.spec, plan.algorithm, plan.problem.model)
         if plan.ending() is None:
-            _train(plan, setup, checkpoints, on_round)
+            _train(plan, checkpoints, on_round)
         ending = plan.ending()
         if ending is not None and ending.diverged is not None:
             raise DivergedError(ending.diverged)
@@ -118,22 +115,30 @@ def run_trial(plan: TrialPlan, on_round: Callable[[RoundFigures], None] = lambda
             write_whole(plan.evaluation_file, as_parquet(held_out))
 
 
+def _algorithm(plan: TrialPlan) -> Algorithm:
+    num_clients = _cohorts(plan).num_groups
+    return build_algorithm(plan.algorithm, plan.problem.model, plan.spec.rounds, _over_clients(plan.spec), num_clients)
+
+
+def _over_clients(spec: TrainSpec) -> OverClients:
+    return spread(spec.cohort_size, spec.clients_at_once)
+
+
 def _first_state(plan: TrialPlan) -> ServerState:
     """The state before round 0."""
-    algorithm = build_algorithm(plan.spec, plan.algorithm, plan.problem.model, _cohorts(plan).num_groups)
-    return algorithm.init(jax.jit(plan.problem.model.init)(jax.random.key(plan.seed)))
+    return _algorithm(plan).init(jax.jit(plan.problem.model.init)(jax.random.key(plan.seed)))
 
 
-def _train(plan: TrialPlan, setup: Setup, checkpoints: Checkpoints, on_round: Callable[[RoundFigures], None]) -> None:
+def _train(plan: TrialPlan, checkpoints: Checkpoints, on_round: Callable[[RoundFigures], None]) -> None:
     """Does all rounds that are left, and says how they ended."""
-    spec, cohorts = plan.spec, _cohorts(plan)
-    algorithm = build_algorithm(spec, plan.algorithm, plan.problem.model, cohorts.num_groups)
+    spec, cohorts, algorithm, over = plan.spec, _cohorts(plan), _algorithm(plan), _over_clients(plan.spec)
     state = _first_state(plan)
+    rate = matrix_rate(plan.problem.dtype)
     num_params = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     start = checkpoints.newest_round()
     if start:
         state = checkpoints.restore(state)
-    state = jax.device_put(state, _sharding(setup))
+    state = over.everywhere(state)
     clients = ClientStates(plan.folder / "clients", start)
     pack = CohortPacker(plan.problem.form, _packing(spec, plan.seed), spec.cohort_size)
     with (
@@ -142,7 +147,9 @@ def _train(plan: TrialPlan, setup: Setup, checkpoints: Checkpoints, on_round: Ca
     ):
         clock = _Clock()
         for number, packed in packed_rounds:
-            cohort = _placed(setup, packed.cohort, clients.load(packed.cohort, algorithm.init_client(state.params)))
+            kept = clients.load(packed.cohort, algorithm.init_client(state.params))
+            arrays = packed.cohort.batches, packed.cohort.num_targets.astype(np.float32), kept
+            cohort = jax.block_until_ready(Cohort(*over.divided(arrays)))  # type: ignore[no-untyped-call]
             clock.data_is_there()
             result = algorithm.apply(state, cohort)
             state, metrics = result.state, jax.device_get(result.metrics)
@@ -150,7 +157,7 @@ def _train(plan: TrialPlan, setup: Setup, checkpoints: Checkpoints, on_round: Ca
             figures = _figures(plan, number, metrics, packed.counts, clock)
             log.write(figures)
             if diverged := _diverged(plan, figures):
-                _end(plan, TrialEnding(num_params, device_name(), diverged))
+                _end(plan, TrialEnding(num_params, device_name(), rate, diverged))
                 return
             on_round(figures)
             if (number + 1) % spec.checkpoint_rounds == 0 or number + 1 == spec.rounds:
@@ -158,7 +165,7 @@ def _train(plan: TrialPlan, setup: Setup, checkpoints: Checkpoints, on_round: Ca
                 checkpoints.save(number + 1, state)
                 clients.forget_before(number + 1)
             clock.restart()
-    _end(plan, TrialEnding(num_params, device_name()))
+    _end(plan, TrialEnding(num_params, device_name(), rate))
 
 
 def _end(plan: TrialPlan, ending: TrialEnding) -> None:
@@ -173,19 +180,6 @@ def _cohorts(plan: TrialPlan) -> Cohorts:
 
 def _packing(spec: TrainSpec, seed: int) -> Packing:
     return Packing(spec.local_steps, spec.batch_size, num_epochs=spec.local_epochs, shuffle_seed=seed)
-
-
-def _placed(setup: Setup, packed: PackedCohort, client_states: Any) -> Cohort:
-    """The cohort on the devices, each of which gets its share of the clients."""
-    arrays = packed.batches, packed.num_targets.astype(np.float32), client_states
-    placed = Cohort(*jax.device_put(arrays, _sharding(setup, CLIENTS)))
-    return jax.block_until_ready(placed)  # type: ignore[no-untyped-call]
-
-
-def _sharding(setup: Setup, *axes: str) -> NamedSharding | None:
-    """Arrays divided along their first axis by the one of the devices that is named; without one, whole on each."""
-    mesh = setup.over_clients.mesh
-    return None if mesh is None else NamedSharding(mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
 
 
 class _Clock:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from groupstream.errors import UsageError
 
@@ -33,6 +33,17 @@ class OverClients:
 
     at_once: int = 1
     mesh: Mesh | None = None
+
+    def everywhere(self, tree: Any) -> Any:
+        """Arrays on the devices, whole on each."""
+        return jax.device_put(tree, self._sharding())
+
+    def divided(self, tree: Any) -> Any:
+        """Arrays [cohort, ...] on the devices, each of which gets its share of the clients."""
+        return jax.device_put(tree, self._sharding(CLIENTS))
+
+    def _sharding(self, *axes: str) -> NamedSharding | None:
+        return None if self.mesh is None else NamedSharding(self.mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
 
     def sum(self, client: Callable[[Shared, Any], tuple[Any, Any]], shared: Shared, clients: Any) -> tuple[Any, Any]:
         """The sum of what clients give, and what each keeps.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -58,14 +59,25 @@ class DrawnGroups(Selection):
         return rows.take(np.flatnonzero(self._are_drawn(rows.group_ids)))
 
     def rows(self, index: GroupIndex) -> np.ndarray:
-        """See `Selection`. About 1 us a group, for its draw."""
+        """See `Selection`. About 1 us a group, for its draw; once, however many trials ask for them."""
+        return _rows_of(self, index)
+
+    def draw_rows(self, index: GroupIndex) -> np.ndarray:
+        """The same, drawn anew."""
         found = super().rows(index)
         blocks = (found[start : start + _BLOCK_GROUPS] for start in range(0, len(found), _BLOCK_GROUPS))
         drawn = [block[self._are_drawn(index.rows(block).group_ids)] for block in blocks]
-        return np.concatenate([found[:0], *drawn])
+        rows = np.concatenate([found[:0], *drawn])
+        rows.flags.writeable = False
+        return rows
 
     def _are_drawn(self, group_ids: Iterable[bytes]) -> np.ndarray:
         return (draw_for_groups(group_ids, self.seed) < self.fraction) == self.is_held_out
+
+
+@functools.lru_cache(maxsize=2)  # the groups that take part, and those that are held out
+def _rows_of(groups: DrawnGroups, index: GroupIndex) -> np.ndarray:
+    return groups.draw_rows(index)
 
 
 def draw_for_groups(group_ids: Iterable[bytes], seed: int) -> np.ndarray:
