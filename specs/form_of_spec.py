@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from forms.arranging import Resolve, Schema, arrange, group_tabs, kinds_of, refuse_credentials
 from partitioners import AnyPartitioner
 from sources import AnySource
-from specs.form import Resolve, Schema, arrange, group_tabs, kinds_of, refuse_credentials
 
 
 def arrange_spec(model: Schema, resolve: Resolve) -> None:
-    """Arranges the schema of a spec, in place. See `specs.form`."""
+    """Arranges the schema of a spec, in place. See `forms.arranging`."""
     arrange(model, resolve)
     _refuse_credentials(model["properties"], resolve)
     group_tabs(model["properties"]["partitioner"], groups_of_partitioners(), resolve)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
+from forms.patterns import ALIAS, DATASET_NAME, ROOT, VERSION
 from groupstream import layout
 from groupstream.catalog import LATEST
 from partitioners import AnyPartitioner
@@ -14,7 +15,6 @@ from partitioners.splits import AnySplits
 from sources import AnySource
 from specs.credentials import no_credentials, no_credentials_in_root
 from specs.form_of_spec import arrange_spec
-from specs.form_patterns import ALIAS, DATASET_NAME, ROOT, VERSION
 from specs.runner import AnyRunner, Local
 from validation import Checks
 
@@ -123,7 +123,7 @@ class Spec(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """The form. See `specs.form`."""
+        """The form. See `forms.arranging`."""
         reference = handler(core)
         arrange_spec(handler.resolve_ref_schema(reference), handler.resolve_ref_schema)
         return reference

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
+from forms.arranging import arrange, refuse_credentials
 from groupstream import __version__
 from groupstream.stores.address import without_credentials
 from training.spec_algorithms import AnyAlgorithm, FedAvg, FedSgd, Part
@@ -119,6 +121,15 @@ class TrainSpec(Part):
         if self.clients_at_once and self.cohort_size % self.clients_at_once:
             raise ValueError(f"clients_at_once {self.clients_at_once} does not divide a cohort of {self.cohort_size}")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The form. See `forms.arranging`."""
+        reference = handler(core)
+        model = handler.resolve_ref_schema(reference)
+        arrange(model, handler.resolve_ref_schema)
+        refuse_credentials(model, frozenset(["dataset", "root"]))
+        return reference
 
     @property
     def digest(self) -> str:

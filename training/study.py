@@ -26,6 +26,11 @@ class Study(Part):
     """
 
     title: str = Field(description="What the study asks, in a line.")
+    builds: list[dict[str, Any]] = Field(
+        [],
+        description="What is built first, where it is not there yet: build specs, such as those of one dataset that is "
+        "partitioned in several ways.",
+    )
     train: TrainSpec = Field(description="The training, before anything is changed.")
     vary: dict[str, list[Any]] = Field(
         {},

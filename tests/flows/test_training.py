@@ -146,3 +146,24 @@ def test_a_study_puts_trainings_beside_each_other(built, with_server):
     for report in result.reports:
         assert os.path.relpath(report, Path(result.page).parent) in page and Path(report).exists()
     assert run_study(study) == result
+
+
+def test_a_study_builds_what_it_trains_on(built, with_server):
+    from flows.run_study import run_study
+    from groupstream import SpecError
+    from training.study import Study
+
+    train = {**FIELDS, "root": str(built), "algorithms": [{"kind": "fedavg"}], "rounds": 1}
+    source = {"kind": "groupstream", "ref": "small@latest", "root": str(built)}
+    builds = [
+        {"name": f"drawn-{count}", "source": source, "partitioner": {"kind": "iid", "num_groups": count}}
+        for count in (10, 12)
+    ]
+    fields = {"title": "Sizes", "train": train, "builds": builds, "vary": {"dataset": ["drawn-10", "drawn-12"]}}
+    with pytest.raises(SpecError, match=r"builds\.1\.name: .*"):
+        run_study(Study.model_validate({**fields, "builds": [builds[0], {**builds[1], "name": "No!"}]}))
+    assert not (built / "drawn-10").exists()
+    result = run_study(Study.model_validate(fields))
+    assert len(result.reports) == 2 and all(Path(report).exists() for report in result.reports)
+    assert run_study(Study.model_validate(fields)) == result
+    assert [path.name for path in (built / "drawn-10").iterdir() if path.name[0].isdigit()] == ["1.0.0"]

@@ -12,10 +12,10 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import validate
 from pydantic import ValidationError
 
+from forms.arranging import kinds_of
 from partitioners import AnyPartitioner
 from sources import AnySource
 from specs import Spec
-from specs.form import kinds_of
 
 GOOD = {
     "name": "news",

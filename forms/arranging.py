@@ -1,4 +1,4 @@
-"""The form of a spec: its JSON Schema, arranged so that Prefect draws it well and names the field that is wrong.
+"""The form of a model: its JSON Schema, arranged so that Prefect draws it well and names the field that is wrong.
 
 Pydantic makes the schema; Prefect's page draws it, and its server holds what was entered against it before a run is
 made and stored. What is changed here changes nothing in what a spec may be:
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from specs.form_patterns import WITH_CREDENTIALS
+from forms.patterns import WITH_CREDENTIALS
 
 Schema = dict[str, Any]
 Resolve = Callable[[Schema], Schema]
@@ -85,6 +85,8 @@ def _arrange(model: Schema, resolve: Resolve, done: set[int]) -> None:
         for inner in _references(field):
             _arrange(resolve(inner), resolve, done)
         _name_tabs(field, resolve)
+        if isinstance(field.get("items"), dict):
+            _name_tabs(field["items"], resolve)
     model["properties"] = {name: fields[name] for name in sorted(fields, key=lambda name: _rank(name, needed))}
 
 
