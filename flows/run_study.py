@@ -61,7 +61,7 @@ def builds_of(study: Study) -> list[Spec]:
     specs = []
     for number, fields in enumerate(study.builds):
         try:
-            spec = Spec.model_validate(fields)
+            spec = Spec.model_validate(fields, extra="forbid")
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             raise SpecError(f"builds.{number}.{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None

@@ -115,8 +115,12 @@ def _follow(model: type[BaseModel], location: Iterable[int | str]) -> tuple[str,
     """
     keys: list[str] = []
     found: Any = model
-    for part in map(str, location):
-        members = get_args(found)
+    for step in location:
+        part, members = str(step), get_args(found)
+        if isinstance(step, int):  # an item of a list
+            keys.append(part)
+            found = next(reversed(members), None)
+            continue
         if kinds := _kinds(found):
             found = kinds[part]
             continue

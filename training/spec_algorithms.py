@@ -10,9 +10,12 @@ Decay = Literal["constant", "exponential", "cosine"]
 
 
 class Part(BaseModel):
-    """A part of a spec: a field that it does not know is an error."""
+    """A part of a spec. Fields that it does not know are ignored, as a form may send those of another tab along.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Where a file is read, they are errors: see `specs.load_spec`.
+    """
+
+    model_config = ConfigDict(frozen=True)
 
 
 class Rate(Part):
@@ -81,6 +84,8 @@ class _WithSteps(_Algorithm):
 class FedSgd(_Algorithm):
     """Clients give gradients; the server makes the steps."""
 
+    model_config = ConfigDict(title="FedSGD")
+
     kind: Literal["fedsgd"] = "fedsgd"
     server: Server = Server(rate=Rate(peak=0.1))
 
@@ -101,6 +106,8 @@ class FedProx(_WithSteps):
 class Scaffold(_WithSteps):
     """Clients correct their gradients by how their own differ from everybody's."""
 
+    model_config = ConfigDict(title="SCAFFOLD")
+
     kind: Literal["scaffold"] = "scaffold"
     client: PlainClient = PlainClient()
 
@@ -113,6 +120,8 @@ class FedNova(_WithSteps):
 
 class MimeLite(_WithSteps):
     """Clients step with the server's momentum."""
+
+    model_config = ConfigDict(title="Mime-lite")
 
     kind: Literal["mime_lite"] = "mime_lite"
     client: PlainClient = PlainClient()
@@ -134,6 +143,7 @@ class Ditto(_WithSteps):
     lambda_: float = Field(0.1, ge=0, description="How closely; 0 trains each client alone.")
 
 
+# FedSGD has a part of FedAvg's fields: as the first it is the tab that a page opens for what has no others.
 AnyAlgorithm = Annotated[
-    FedAvg | FedSgd | FedProx | Scaffold | FedNova | MimeLite | Reptile | Ditto, Field(discriminator="kind")
+    FedSgd | FedAvg | FedProx | Scaffold | FedNova | MimeLite | Reptile | Ditto, Field(discriminator="kind")
 ]

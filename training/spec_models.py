@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from training.spec_algorithms import Part
 
@@ -42,6 +42,8 @@ class Transformer(Part):
 class Cnn(Part):
     """A small convolutional network for images of one size."""
 
+    model_config = ConfigDict(title="CNN")
+
     kind: Literal["cnn"] = "cnn"
     image: str | None = Field(None, description="The feature with the image. Default: the only one.")
     label: str | None = Field(None, description="The feature with the class. Default: the one with class names.")
@@ -49,6 +51,8 @@ class Cnn(Part):
 
 class LogisticRegression(Part):
     """One layer, on images or on numbers."""
+
+    model_config = ConfigDict(title="Logistic regression")
 
     kind: Literal["logistic_regression"] = "logistic_regression"
     numbers: list[str] = Field([], description="Features that are numbers. Default: none, an image is used.")

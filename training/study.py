@@ -80,7 +80,7 @@ def _changed(spec: TrainSpec, settings: Mapping[str, Any]) -> TrainSpec:
             raise ValueError(f"{key} is not a key of a training spec; it has {', '.join(fields)}")
         inside[last] = value
     try:
-        return TrainSpec.model_validate(fields)
+        return TrainSpec.model_validate(fields, extra="forbid")
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         raise ValueError(f"{settings}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from None

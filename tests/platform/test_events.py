@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 
@@ -69,22 +71,59 @@ def test_an_address_that_is_none_is_refused_and_not_shown(platform) -> None:
 
 
 def test_a_published_version_starts_what_is_to_follow(platform, write_source) -> None:
-    name = "groupstream-verify-published"
-    follow = automation(platform, name)
-    assert not follow["enabled"], "nothing follows that nobody has switched on"
-    platform.request("PATCH", f"/automations/{follow['id']}", {"enabled": True})
-    try:
+    with switched_on(platform, "groupstream-verify-published"):
         run = platform.submit("build-dataset/build-dataset", {"spec": write_source(platform.sources, "followed")})
         platform.wait_for_run(run, ["COMPLETED"])
-        asked = {"deployments": {"name": {"any_": ["verify-version"]}}, "limit": 20}
-        deadline = threading.Event()
-        for _ in range(240):
-            runs = platform.request("POST", "/flow_runs/filter", asked)
-            mine = [each for each in runs if each["parameters"].get("ref") == "followed@1.0.0"]
-            if mine:
-                break
-            deadline.wait(0.5)
-        assert [each["parameters"] for each in mine] == [{"ref": "followed@1.0.0", "root": str(platform.root)}]
-        platform.wait_for_run(mine[0]["id"], ["COMPLETED"])
+        following = run_on(platform, "verify-version", "followed@1.0.0")
+    assert following["parameters"] == {"ref": "followed@1.0.0", "root": str(platform.root)}
+    platform.wait_for_run(following["id"], ["COMPLETED"])
+
+
+def test_a_published_version_is_trained_on(platform, write_source) -> None:
+    """With the spec that stands at the deployment; here one that takes seconds."""
+    deployment = platform.deployment("train-and-benchmark/train-and-benchmark")
+    spec = {
+        "dataset": "stdlib",  # the event says another one
+        "model": {"kind": "transformer", "sequence_length": 8, "tokenizer": {"kind": "bytes"}},
+        "rounds": 2,
+        "cohort_size": 2,
+        "local_steps": 1,
+        "evaluation": {"max_groups": 4, "fraction": 0.4, "learning_rates": [0.1]},
+    }
+    platform.request("PATCH", f"/deployments/{deployment['id']}", {"parameters": {"spec": spec}})
+    try:
+        with switched_on(platform, "groupstream-train-published"):
+            run = platform.submit("build-dataset/build-dataset", {"spec": write_source(platform.sources, "trained")})
+            platform.wait_for_run(run, ["COMPLETED"])
+            training = run_on(platform, "train-and-benchmark", "trained@1.0.0")
+        platform.wait_for_run(training["id"], ["COMPLETED"])
     finally:
-        platform.request("PATCH", f"/automations/{follow['id']}", {"enabled": False})
+        platform.request("PATCH", f"/deployments/{deployment['id']}", {"parameters": deployment["parameters"]})
+    (report,) = (platform.root / ".training").glob("trained@1.0.0-*/report.html")
+    assert "trained@1.0.0" in report.read_text()
+    shown = platform.request("POST", "/artifacts/filter", {"flow_runs": {"id": {"any_": [training["id"]]}}})
+    assert {"trained-training", "trained-training-report"} <= {artifact["key"] for artifact in shown}
+
+
+@contextmanager
+def switched_on(platform, name: str) -> Iterator[None]:
+    """Inside, an automation does what it is for."""
+    found = automation(platform, name)
+    assert not found["enabled"], "nothing follows that nobody has switched on"
+    platform.request("PATCH", f"/automations/{found['id']}", {"enabled": True})
+    try:
+        yield
+    finally:
+        platform.request("PATCH", f"/automations/{found['id']}", {"enabled": False})
+
+
+def run_on(platform, deployment: str, ref: str) -> dict:
+    """The run of a deployment with a version, as soon as there is one."""
+    asked = {"deployments": {"name": {"any_": [deployment]}}, "limit": 20}
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for run in platform.request("POST", "/flow_runs/filter", asked):
+            if run["parameters"].get("ref") == ref:
+                return run
+        time.sleep(0.5)
+    pytest.fail(f"no run of {deployment} on {ref}; {platform.log_tail()}")

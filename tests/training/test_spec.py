@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from groupstream import SpecError
+from specs import load_spec
 from training.spec import TrainSpec
+from training.spec_algorithms import FedSgd
 
 FIELDS = {"dataset": "news"}
 
@@ -23,12 +27,21 @@ FIELDS = {"dataset": "news"}
         ({"dataset": "https://me:secret@host/news/1.0.0"}, "would be stored"),
         ({"algorithms": [{"kind": "scaffold", "client": {"momentum": 0.9}}]}, "momentum"),
         ({"algorithms": [{"kind": "reptile", "weighting": "targets"}]}, "uniform"),
-        ({"rouds": 10}, "rouds"),
     ],
 )
 def test_what_is_wrong_is_refused(fields, says):
     with pytest.raises(ValidationError, match=says):
         TrainSpec.model_validate({**FIELDS, **fields})
+
+
+def test_a_key_that_does_not_exist_is_an_error_in_a_file_and_ignored_from_a_form(tmp_path):
+    """A page sends what was entered in another tab along."""
+    of_another_tab = {**FIELDS, "algorithms": [{"kind": "fedsgd", "client": {"momentum": 0.5}}]}
+    assert TrainSpec.model_validate(of_another_tab).algorithms == [FedSgd()]
+    for fields, says in ((of_another_tab, r"client is not a key"), ({**FIELDS, "rouds": 10}, "rouds is not a key")):
+        (tmp_path / "spec.yaml").write_text(yaml.safe_dump(fields))
+        with pytest.raises(SpecError, match=says):
+            load_spec(tmp_path / "spec.yaml", [], TrainSpec)
 
 
 def digest(**fields) -> str:
