@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -122,22 +125,34 @@ def test_bad_input_gives_one_clear_line_and_publishes_nothing(command, spec_file
 
 def test_works_without_a_server(tmp_path, root, spec_fields):
     """A new machine: no server, no database of Prefect yet."""
-    from os import environ
-
     spec = tmp_path / "spec.yaml"
     spec.write_text(yaml.safe_dump(spec_fields))
-    kept = {k: v for k, v in environ.items() if not k.startswith("PREFECT_")}
     command = [str(Path(sys.executable).with_name("groupstream")), "build", str(spec)]
-    run = subprocess.run(
-        command,
-        env=kept | {"PREFECT_HOME": str(tmp_path / "not" / "there" / "yet")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = subprocess.run(command, env=_new_machine(tmp_path), capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert groupstream.open("small", str(root))["train"].num_groups == 12
     # Only the stages are shown; on a busy machine also that the server, which this build started, was slow to answer.
     slow = ("warning: no turns: ", "warning: the server did not hear ", "warning: cannot ask whether this run ")
     others = [line for line in run.stderr.splitlines() if line.strip() and "✓" not in line]
     assert [line for line in others if not line.startswith(slow)] == []
+
+
+def test_a_command_that_is_ended_leaves_no_server(tmp_path, spec_fields):
+    """The one that Prefect starts beside a run where there is none."""
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(spec_fields))
+    command = [str(Path(sys.executable).with_name("groupstream")), "build", str(tmp_path / "spec.yaml")]
+    with (tmp_path / "said").open("wb") as said:
+        build = subprocess.Popen(command, env=_new_machine(tmp_path), stdout=said, stderr=said)
+        process, deadline = psutil.Process(build.pid), time.monotonic() + 120
+        while not (servers := [child for child in process.children() if "uvicorn" in child.cmdline()]):
+            assert build.poll() is None and time.monotonic() < deadline, (tmp_path / "said").read_text()
+            time.sleep(0.1)
+        build.terminate()
+        assert build.wait(120) == 143, (tmp_path / "said").read_text()
+    assert psutil.wait_procs(servers, 60)[1] == []
+
+
+def _new_machine(folder: Path) -> dict[str, str]:
+    """An environment in which Prefect has no server and no home yet."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    return kept | {"PREFECT_HOME": str(folder / "not" / "there" / "yet")}
