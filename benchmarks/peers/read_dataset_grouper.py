@@ -2,10 +2,11 @@
 
     PYTHON read_dataset_grouper.py groups FOLDER PATTERN   group by group, as its README shows
     PYTHON read_dataset_grouper.py flat FOLDER PATTERN     all examples of all groups, in batches of 64
+    PYTHON read_dataset_grouper.py texts FOLDER PATTERN    group by group, the bytes of the feature `text` added up
     PYTHON read_dataset_grouper.py dump FOLDER PATTERN     the values themselves, as JSON
 
 FOLDER holds features.json, which `groupstream export` writes. The first two print what they counted and the seconds
-that reading took, without imports, as JSON.
+that reading took, without imports, as JSON; the third prints what group_loop.py says.
 """
 
 import json
@@ -18,6 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import dataset_grouper as dsgp
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from group_loop import measure
 
 
 def read_groups(stream):
@@ -41,6 +43,12 @@ def read_flat(stream, batch_size=64):
     return {"batches": num_batches, "examples": num_examples}
 
 
+def open_texts(folder, pattern):
+    """As its README iterates, the texts of each group."""
+    stream = partitioned_dataset(folder, pattern).build_group_stream()
+    return ((example["text"] for example in group.as_numpy_iterator()) for group in stream)
+
+
 def dump(stream):
     return [[{k: _plain(v) for k, v in e.items()} for e in g.as_numpy_iterator()] for g in stream]
 
@@ -53,10 +61,17 @@ def _plain(value):
     return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
+def partitioned_dataset(folder, pattern):
+    features = tfds.features.FeaturesDict.from_config(folder)
+    return dsgp.PartitionedDataset(file_pattern=pattern, tfds_features=features)
+
+
 def main():
     mode, folder, pattern = sys.argv[1:]
-    features = tfds.features.FeaturesDict.from_config(folder)
-    dataset = dsgp.PartitionedDataset(file_pattern=pattern, tfds_features=features)
+    if mode == "texts":
+        measure(lambda: open_texts(folder, pattern), "dataset-grouper")
+        return
+    dataset = partitioned_dataset(folder, pattern)
     if mode == "dump":
         print(json.dumps(dump(dataset.build_group_stream(shuffle_files=False, num_parallel_reads=1))))
         return
