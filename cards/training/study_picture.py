@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,4 +79,4 @@ def _figure(cells: Sequence[CellResult], medians: Mapping[str, Floats], strokes:
 def _label(cell: CellResult) -> str:
     label = cell.words if len(cell.settings) != 1 else cell.words.partition(" ")[2]
     first = label if len(cell.settings) == 1 else label.partition(",")[0].partition(" ")[2]
-    return first if len(first) <= _MAX_LABEL else f"{first[: _MAX_LABEL - 1]}…"
+    return "\n".join(textwrap.wrap(first, _MAX_LABEL, max_lines=2, placeholder="…"))
