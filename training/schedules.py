@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import jax.numpy as jnp
 import optax
 
-Decay = Literal["constant", "exponential", "cosine"]
+from training.spec_algorithms import Decay
 
 FINAL_SHARE = 1e-2
 """Share of the peak that is left at the end of an exponential decay. A cosine ends at 0."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,11 +51,7 @@ def prefetch(
 
 
 class Prefetch(Generic[T]):
-    """See `prefetch`.
-
-    Attributes:
-        seconds_waited: how long the caller has waited for cohorts, all together.
-    """
+    """See `prefetch`."""
 
     def __init__(self, cohorts: Iterator[Clients], pack: Callable[[Clients], T], num_ahead: int, num_threads: int):
         self._cohorts = cohorts
@@ -65,13 +60,11 @@ class Prefetch(Generic[T]):
         self._waiting: deque[tuple[int, Future[T]]] = deque()
         self._is_closed = threading.Event()
         self._pool = ThreadPoolExecutor(num_threads, thread_name_prefix="pack")
-        self.seconds_waited = 0.0
 
     def __iter__(self) -> Prefetch[T]:
         return self
 
     def __next__(self) -> tuple[int, T]:
-        start = time.perf_counter()
         try:
             self._begin(max(self._num_ahead, 1))
             if not self._waiting:
@@ -84,8 +77,6 @@ class Prefetch(Generic[T]):
         except BaseException:
             self.close()
             raise
-        finally:
-            self.seconds_waited += time.perf_counter() - start
 
     def _begin(self, num_cohorts: int) -> None:
         """Begins with as many cohorts as may be ahead."""

@@ -127,17 +127,6 @@ def test_who_forgets_it_leaves_no_thread(num_threads_left):
     assert num_threads_left() == 0
 
 
-def test_waiting_is_measured(num_threads_left):
-    with prefetch(map(Numbered, range(3)), lambda clients: time.sleep(0.05), num_ahead=0) as ahead:
-        for _ in ahead:
-            pass
-        assert ahead.seconds_waited >= 0.15
-    with prefetch(map(Numbered, range(3)), lambda clients: None) as ahead:
-        for _ in ahead:
-            time.sleep(0.2)
-        assert ahead.seconds_waited < 0.3
-
-
 @pytest.mark.parametrize("setting", [{"num_ahead": -1}, {"num_threads": 0}])
 def test_numbers_out_of_range_are_refused(setting):
     with pytest.raises(UsageError, match="at least 0 and at least 1"):

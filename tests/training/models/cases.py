@@ -8,7 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from training.models import KINDS, LossSums, Model
+from training.models import (
+    CnnSizes,
+    LogisticRegressionSizes,
+    LossSums,
+    Model,
+    TransformerSizes,
+    cnn,
+    logistic_regression,
+    transformer,
+)
+
+MODELS: dict[str, tuple[Any, Any]] = {
+    "cnn": (CnnSizes, cnn),
+    "logistic_regression": (LogisticRegressionSizes, logistic_regression),
+    "transformer": (TransformerSizes, transformer),
+}
 
 BATCH_SIZE = 4
 NUM_CLASSES = 10
@@ -20,7 +35,7 @@ class Case:
     """A small model of a kind, and what its batches are made of.
 
     Attributes:
-        kind: its name in KINDS.
+        kind: its name in a spec.
         sizes: of the model.
         shapes: of the arrays of a batch that the model reads, without the axis of examples, and their upper bounds.
         num_classes: how many it tells apart.
@@ -33,8 +48,8 @@ class Case:
 
     @cached_property
     def model(self) -> Model:
-        kind = KINDS[self.kind]
-        return kind.model(kind.sizes(**self.sizes))
+        sizes, model = MODELS[self.kind]
+        return model(sizes(**self.sizes))
 
     @cached_property
     def init(self) -> Any:
