@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfil
 TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 
-.PHONY: help setup demo up deployments test test-reader quick check docs format lock clean
+.PHONY: help setup demo up deployments test test-reader quick check docs format lock clean bench bench-full bench-guard bench-peers
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,9 @@ help:
 	@echo "make quick   run the tests that take seconds"
 	@echo "make check   lint, types, import layers"
 	@echo "make docs    build the site of the documentation into site/"
+	@echo "make bench   run the short benchmarks (5 minutes), and compare their ratios with the kept ones: make bench-guard"
+	@echo "make bench-full  run all benchmarks (hours, 30 GB)"
+	@echo "make bench-peers  make the environments of the peers that cannot live beside us (5 GB)"
 	@echo "make deployments  write the deployments of specs/ into prefect.yaml"
 	@echo "make setup   make the environment for development (demo and test do it by themselves)"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
@@ -87,6 +90,35 @@ format: $(VENV)/dev
 
 lock: $(VENV)/created
 	@PATH=$(abspath $(BIN)):$$PATH scripts/lock
+
+# Benchmarks: data, short results and the environments of peers lie in a folder. A peer without one is not measured.
+BENCH ?= .bench
+PEERS ?= $(abspath $(BENCH))/peers
+bench bench-full: export DATASET_GROUPER_PYTHON ?= $(wildcard $(PEERS)/dataset_grouper/bin/python)
+bench bench-full: export FORMATS_PYTHON ?= $(wildcard $(PEERS)/formats/bin/python)
+
+bench: $(VENV)/dev
+	@$(BIN)/python -m benchmarks --short $(BENCH)
+
+bench-full: $(VENV)/dev
+	@$(BIN)/python -m benchmarks --full $(BENCH)
+
+bench-guard: $(VENV)/dev
+	@$(BIN)/python -m benchmarks.guard $(BENCH)
+
+bench-peers: $(PEERS)/dataset_grouper/made $(PEERS)/formats/made
+
+$(PEERS)/dataset_grouper/made: benchmarks/peers/dataset_grouper.txt
+	@scripts/make-venv $(PYTHON) $(@D)
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r $<
+	@touch $@
+
+# PyTorch first, as the machine has it: see benchmarks/peers/README.md.
+$(PEERS)/formats/made: benchmarks/peers/formats.txt
+	@scripts/make-venv $(PYTHON) $(@D)
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --quiet torch==2.13.0
+	@$(@D)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r $<
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .demo site

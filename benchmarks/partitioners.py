@@ -1,6 +1,6 @@
 """How many examples a second each partitioner gives their groups, against the natural key in the same run.
 
-    python -m benchmarks.partitioners
+    python -m benchmarks.partitioners [--examples N]
 
 A million examples in memory, in batches of 8,192, in one process; reading and writing are not part of it. Each
 partitioner that counts first is timed over both of its passes. The fastest of three turns counts; each turn runs all
@@ -9,6 +9,7 @@ partitioners, in an order of its own.
 
 from __future__ import annotations
 
+import argparse
 import random
 import tempfile
 import time
@@ -19,12 +20,19 @@ import numpy as np
 import pyarrow as pa
 from pydantic import TypeAdapter
 
+from benchmarks.arguments import add_results, results_folder
+from benchmarks.machine import versions_line
+from benchmarks.results import Case, Ratio, keep, ratio_of, result_of
 from partitioners import AnyPartitioner, CountingPartitioner, ExampleIds, Partitioner, RulePartitioner
 
 NUM_EXAMPLES = 1_000_000
 BATCH_EXAMPLES = 8_192
 NUM_TURNS = 3
 NATURAL_KEY = "feature, 10 labels"
+RESULTS = Path(__file__).parent / "results"
+_LIBRARIES = ("numpy", "pyarrow", "tldextract", "scikit-learn")
+
+Seconds = dict[str, list[float]]  # by case, of each turn
 
 Part = tuple[pa.RecordBatch, ExampleIds]
 
@@ -116,39 +124,55 @@ def run(partitioner: Partitioner, parts: list[Part]) -> float:
     return time.perf_counter() - start
 
 
-def measure(parts: list[Part], folder: Path) -> dict[str, float]:
-    """Seconds of the fastest turn of each case."""
+def measure(parts: list[Part], folder: Path, num_turns: int = NUM_TURNS) -> Seconds:
+    """Seconds of each case in each turn."""
     mapping = folder / "mapping.csv"
     ids = [name for batch, _ in parts for name in batch["id"].to_pylist()]
     mapping.write_text("group_id,example_id\n" + "".join(f"{i % 1_000},{name}\n" for i, name in enumerate(ids)))
     adapter: TypeAdapter[Partitioner] = TypeAdapter(AnyPartitioner)
     fields = {**CASES, "mapping, a million ids": {**CASES["mapping, a million ids"], "file": str(mapping)}}
     partitioners = {name: adapter.validate_python(case) for name, case in fields.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in partitioners}
-    for turn in range(NUM_TURNS):
+    seconds: Seconds = {name: [] for name in partitioners}
+    for turn in range(num_turns):
         for name in random.Random(turn).sample(sorted(partitioners), len(partitioners)):
             seconds[name].append(run(partitioners[name], parts))
-    return {name: min(turns) for name, turns in seconds.items()}
+    return seconds
 
 
-def table_of(seconds: dict[str, float], num_examples: int) -> str:
-    """A table in Markdown."""
+def ratios_of(seconds: Seconds) -> list[Ratio]:
+    """Of each partitioner to the natural key in the same turn."""
+    natural = seconds[NATURAL_KEY]
+    return [ratio_of(name, NATURAL_KEY, taken, natural) for name, taken in seconds.items() if name != NATURAL_KEY]
+
+
+def table_of(seconds: Seconds, num_examples: int) -> str:
+    """A table in Markdown, of the fastest turns."""
+    natural = min(seconds[NATURAL_KEY])
     lines = ["| partitioner | examples/s | time, in times that of the natural key |", "|---|---:|---:|"]
     lines += [
-        f"| {name} | {num_examples / taken / 1e6:.2f} M | {taken / seconds[NATURAL_KEY]:.1f} |"
+        f"| {name} | {num_examples / min(taken) / 1e6:.2f} M | {min(taken) / natural:.1f} |"
         for name, taken in seconds.items()
     ]
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Prints the table."""
+    """Measures, prints and keeps the table."""
     import os
 
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--examples", type=int, default=NUM_EXAMPLES)
+    parser.add_argument("--turns", type=int, default=NUM_TURNS)
+    add_results(parser)
+    given = parser.parse_args()
     os.environ["GROUPSTREAM_ALLOWED_PACKAGES"] = "benchmarks"
     with tempfile.TemporaryDirectory() as folder:
-        seconds = measure(parts_of(make_examples()), Path(folder))
-    print(table_of(seconds, NUM_EXAMPLES))
+        seconds = measure(parts_of(make_examples(given.examples)), Path(folder), given.turns)
+    cases = [Case(case=name, values=tuple(taken)) for name, taken in seconds.items()]
+    result = result_of("partitioners", __doc__, _LIBRARIES, cases, ratios_of(seconds))
+    lines = [f"# partitioners\n\n{result.about}\n\n{versions_line(_LIBRARIES)}\n"]
+    lines.append(table_of(seconds, given.examples))
+    keep(result, lines, results_folder(given, RESULTS, is_whole=given.examples == NUM_EXAMPLES))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ it publishes, with its quarantine. Takes 1.5 GB of disk.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections import defaultdict
@@ -23,9 +22,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.arguments import parser_of, results_folder
+from benchmarks.machine import versions_line
 from benchmarks.pipeline.build import build, import_all, spec_of
 from benchmarks.pipeline.words import texts
-from benchmarks.reader.report import keep, machine
+from benchmarks.results import Case, Ratio, keep, ratio_of, result_of
 
 NUM_EXAMPLES = 600_000
 TEXT_BYTES = 440
@@ -48,8 +49,9 @@ TEXT_RULES = {
     "min_share_of_letters": 0.5,
     "max_share_of_repeated_lines": 0.5,
 }
+WITHOUT = "no checks"
 CASES: dict[str, dict[str, Any]] = {
-    "no checks": {},
+    WITHOUT: {},
     "schema checks": SCHEMA_CHECKS,
     "schema checks and text rules": {**SCHEMA_CHECKS, "text": {**SCHEMA_CHECKS["text"], "text": TEXT_RULES}},
 }
@@ -57,18 +59,14 @@ CASES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Makes the source, builds in turns, prints the table, and keeps it unless a part was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()))
-    parser.add_argument("--part", type=float, default=1.0, help="of the examples, for a try")
-    given = parser.parse_args()
+    given = parser_of(__doc__, has_part=True).parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
         source = make_source(Path(place) / "source", int(NUM_EXAMPLES * given.part))
-        lines = table(measure(source, Path(place)))
-    if given.part == 1:
-        keep("examples", lines, RESULTS)
-    else:
-        print("\n".join(lines))
+        seconds = measure(source, Path(place))
+    cases = [Case(case=case, values=tuple(found)) for case, found in seconds.items()]
+    result = result_of("checks.examples", __doc__, _LIBRARIES, cases, ratios_of(seconds).values())
+    keep(result, table(seconds), results_folder(given, RESULTS, is_whole=given.part == 1))
 
 
 def make_source(folder: Path, num_examples: int) -> dict[str, Any]:
@@ -114,16 +112,24 @@ def measure(source: dict[str, Any], folder: Path, turns: int = TURNS) -> dict[st
     return {case: seconds[case] for case in CASES}
 
 
+def ratios_of(seconds: Mapping[str, Sequence[float]]) -> dict[str, Ratio]:
+    """Of each case with checks to the one without."""
+    base = seconds[WITHOUT]
+    return {case: ratio_of(case, WITHOUT, s, base, limit=MOST) for case, s in seconds.items() if case != WITHOUT}
+
+
 def table(seconds: Mapping[str, Sequence[float]]) -> list[str]:
     """What was measured, and whether the promise is kept."""
-    base = seconds["no checks"]
-    lines = [f"# examples\n\n{(__doc__ or '').strip()}\n\n{machine(_LIBRARIES)}\n"]
+    ratios = ratios_of(seconds)
+    lines = [f"# examples\n\n{(__doc__ or '').strip()}\n\n{versions_line(_LIBRARIES)}\n"]
     lines += ["| case | seconds, median | least | most | of a build without checks | limit | |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for case, found in seconds.items():
-        ratio = median(a / b for a, b in zip(found, base, strict=True))
-        limit = "| |" if case == "no checks" else f"{MOST:.2f} | {'kept' if ratio <= MOST else 'MISSED'} |"
-        lines.append(f"| {case} | {median(found):.2f} | {min(found):.2f} | {max(found):.2f} | {ratio:.2f} | {limit}")
+        ratio = ratios.get(case)
+        limit = (
+            f"{ratio.median:.2f} | {MOST:.2f} | {'kept' if ratio.is_kept else 'MISSED'} |" if ratio else "1.00 | | |"
+        )
+        lines.append(f"| {case} | {median(found):.2f} | {min(found):.2f} | {max(found):.2f} | {limit}")
     return lines
 
 

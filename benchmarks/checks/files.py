@@ -7,7 +7,6 @@ it publishes. The limit is what we aim at for the default. Takes 1.5 GB of disk.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -15,9 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.arguments import parser_of, results_folder
 from benchmarks.checks.examples import NUM_EXAMPLES, RESULTS, make_source
+from benchmarks.machine import versions_line
 from benchmarks.pipeline.build import import_all, spec_of
-from benchmarks.reader.report import keep, machine
+from benchmarks.results import Ratio, keep, result_of
 from groupstream.stores import LocalStore
 from pipelines.draft import draft_version
 from pipelines.integrity import SAMPLE_BYTES, check_draft
@@ -37,18 +38,13 @@ Measured = dict[str, dict[int, list[float]]]  # by case and sample, the share of
 
 def main() -> None:
     """Makes the source, builds and checks in turns, prints the table, and keeps it unless a part was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()))
-    parser.add_argument("--part", type=float, default=1.0, help="of the examples, for a try")
-    given = parser.parse_args()
+    given = parser_of(__doc__, has_part=True).parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
         source = make_source(Path(place) / "source", int(NUM_EXAMPLES * given.part))
-        lines = table(measure(source, Path(place) / "root"))
-    if given.part == 1:
-        keep("files", lines, RESULTS)
-    else:
-        print("\n".join(lines))
+        shares = measure(source, Path(place) / "root")
+    result = result_of("checks.files", __doc__, _LIBRARIES, [], ratios_of(shares))
+    keep(result, table(shares), results_folder(given, RESULTS, is_whole=given.part == 1))
 
 
 def measure(source: dict[str, Any], root: Path, turns: int = TURNS) -> Measured:
@@ -81,9 +77,23 @@ def _one_build(root: Path, spec: dict[str, Any]) -> dict[int, float]:
     return found
 
 
+def ratios_of(shares: Measured) -> list[Ratio]:
+    """Of the seconds of each check to those of the pipeline in the same turn; the default sample has a limit."""
+    return [
+        Ratio(
+            case=f"check of {size >> 20} MiB, {case}",
+            peer="pipeline",
+            values=tuple(found),
+            limit=MOST if size == SAMPLE_BYTES else None,
+        )
+        for case, by_size in shares.items()
+        for size, found in by_size.items()
+    ]
+
+
 def table(shares: Measured) -> list[str]:
     """What was measured, and whether the default keeps what we aim at."""
-    lines = [f"# files\n\n{(__doc__ or '').strip()}\n\n{machine(_LIBRARIES)}\n"]
+    lines = [f"# files\n\n{(__doc__ or '').strip()}\n\n{versions_line(_LIBRARIES)}\n"]
     lines += ["| case | sample | of the pipeline, median | least | most | limit | |", "|---|---|---|---|---|---|---|"]
     for case, by_size in shares.items():
         for size, found in by_size.items():

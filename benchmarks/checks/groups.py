@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.arguments import parser_of, results_folder
 from benchmarks.checks.group_tables import make_group_tables
+from benchmarks.machine import versions_line
 from benchmarks.pipeline.memory import Usage, watch
-from benchmarks.reader.report import keep, machine
+from benchmarks.results import Case, keep, result_of
 
 NUM_GROUPS = 5_000_000
 MAX_SECONDS = 60
@@ -29,21 +30,16 @@ _LIBRARIES = ("great-expectations", "pandas", "numpy", "pyarrow")
 
 def main() -> None:
     """Makes both versions, checks them, prints the table, and keeps it unless a part was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()))
-    parser.add_argument("--part", type=float, default=1.0, help="of the groups, for a try")
-    parser.add_argument("--check", action="store_true", help="check the version in the folder; what the others start")
+    parser = parser_of(__doc__, has_part=True)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # what the others start
     given = parser.parse_args()
     if given.check:
         print(json.dumps(check(given.folder)))
         return
     counts = [int(NUM_GROUPS * given.part * share) for share in (0.2, 1.0)]
-    runs = {count: _measured(given.folder / "groupstream-bench" / f"groups-{count}", count) for count in counts}
-    lines = table(runs)
-    if given.part == 1:
-        keep("groups", lines, RESULTS)
-    else:
-        print("\n".join(lines))
+    runs = {count: _measured(given.folder / f"groups-{count}", count) for count in counts}
+    result = result_of("checks.groups", __doc__, _LIBRARIES, cases_of(runs))
+    keep(result, table(runs), results_folder(given, RESULTS, is_whole=given.part == 1))
 
 
 def check(folder: Path) -> dict[str, float]:
@@ -85,17 +81,35 @@ def check(folder: Path) -> dict[str, float]:
     }
 
 
+def cases_of(runs: dict[int, Usage]) -> list[Case]:
+    """Seconds and memory of both counts, and what a group takes; of the larger ones a limit."""
+    few, first = min(runs.items())
+    return [
+        Case(case="every check", values=(first.seconds,), at=few),
+        Case(case="every check", figure="memory", unit="MB", values=(first.peak_bytes / 1e6,), at=few),
+        *promises_of(runs).values(),
+    ]
+
+
+def promises_of(runs: dict[int, Usage]) -> dict[str, Case]:
+    """What has a limit, by its words in the table."""
+    (few, first), (many, second) = sorted(runs.items())
+    named = {"case": "every check", "at": many}
+    each = (second.peak_bytes - first.peak_bytes) / (many - few)
+    peak = (second.peak_bytes / 1e6,)
+    return {
+        f"seconds, {many:,} groups": Case(**named, values=(second.seconds,), limit=MAX_SECONDS),
+        f"peak MB, {many:,} groups": Case(**named, figure="memory", unit="MB", values=peak, limit=MAX_PEAK_BYTES / 1e6),
+        "bytes of memory that one more group takes": Case(
+            case="one more group", figure="memory", unit="bytes", values=(each,), limit=MAX_BYTES_A_GROUP
+        ),
+    }
+
+
 def table(runs: dict[int, Usage]) -> list[str]:
     """What was measured, and whether the promises are kept."""
-    (few, first), (many, second) = sorted(runs.items())
-    bytes_a_group = (second.peak_bytes - first.peak_bytes) / (many - few)
-    promises = [
-        (f"seconds, {many:,} groups", second.seconds, MAX_SECONDS),
-        (f"peak MB, {many:,} groups", second.peak_bytes / 1e6, MAX_PEAK_BYTES / 1e6),
-        ("bytes of memory that one more group takes", bytes_a_group, MAX_BYTES_A_GROUP),
-    ]
     return [
-        f"# groups\n\n{(__doc__ or '').strip()}\n\n{machine(_LIBRARIES)}\n",
+        f"# groups\n\n{(__doc__ or '').strip()}\n\n{versions_line(_LIBRARIES)}\n",
         "| groups | checks | seconds | of these, checking | peak MB |\n|---|---|---|---|---|",
         *(
             f"| {count:,} | {run.found['checks']} | {run.seconds:.1f} | {run.found['seconds']:.1f} "
@@ -104,8 +118,8 @@ def table(runs: dict[int, Usage]) -> list[str]:
         ),
         "\n| | found | limit | |\n|---|---|---|---|",
         *(
-            f"| {what} | {found:.1f} | {limit:.0f} | {'kept' if found <= limit else 'MISSED'} |"
-            for what, found, limit in promises
+            f"| {what} | {found.median:.1f} | {found.limit:.0f} | {'kept' if found.is_kept else 'MISSED'} |"
+            for what, found in promises_of(runs).items()
         ),
     ]
 

@@ -34,20 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Makes what is missing, size by size, and keeps the tables after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where examples and formats are kept")
+    parser.add_argument("--min-examples", type=int, default=SIZES[0].num_examples, help="no smaller size is tried")
     parser.add_argument("--max-examples", type=int, default=SIZES[-1].num_examples, help="no larger size is tried")
     parser.add_argument("--limit", type=float, default=Limits.process_seconds, help="seconds of a process")
     parser.add_argument("--turns", type=int, default=Limits.turns)
     parser.add_argument("--results", type=Path, default=RESULTS, help="a folder for the tables")
     given = parser.parse_args(arguments)
     limits = Limits(given.turns, given.limit)
-    options = f"--max-examples {given.max_examples} --limit {given.limit:g} --turns {given.turns}"
     cases: list[Case] = []
     for size in SIZES:
-        if size.num_examples <= given.max_examples:
+        if given.min_examples <= size.num_examples <= given.max_examples:
             print(f"making {size}", file=sys.stderr)
             make_examples(given.folder, size)
             cases += run_size(given.folder, size, FORMATS, limits, cases)
-            keep(cases, __doc__ or "", f"python -m benchmarks.formats FOLDER {options}", limits, given.results)
+            keep(cases, __doc__, limits, given.results)
 
 
 if __name__ == "__main__":

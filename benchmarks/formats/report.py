@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from statistics import median
 
-import psutil
-
 from benchmarks.formats.formats import OURS
 from benchmarks.formats.growth import Growth, growth_of
 from benchmarks.formats.runs import Case, Limits
-from benchmarks.reader import report
+from benchmarks.numbers import three_digits
+from benchmarks.results import Case as Figure
+from benchmarks.results import NotMeasured, Ratio, Result, result_of
+from benchmarks.results import keep as keep_result
 
 RESULTS = Path(__file__).parent / "results"
 _HEADER = (
@@ -26,53 +23,77 @@ _HEADER = (
 )
 
 
-def keep(cases: Sequence[Case], about: str, command: str, limits: Limits, results: Path = RESULTS) -> None:
-    """Prints the tables, and writes them with all runs to `formats.md` and `formats.json`."""
-    growth, versions = growth_of(cases), versions_of(cases)
-    named = machine()
-    lines = [f"# formats\n\n{about.strip()}\n", f"`{command}`: {_told(named)}. {', '.join(versions)}.", ""]
+def keep(cases: Sequence[Case], about: str | None, limits: Limits, results: Path | None = RESULTS) -> None:
+    """Prints the tables, and writes them with all runs to `formats.md` and `formats.json`; None keeps nothing."""
+    growth = growth_of(cases)
+    result = _result(cases, about, limits, growth)
+    versions = (f"{name} {version}" for name, version in result.versions.items())
+    lines = [f"# formats\n\n{result.about}\n", f"`{result.command}`: {result.machine}. {', '.join(versions)}.", ""]
     lines += _growth_table(growth, cases)
     for size, found in groupby(cases, key=lambda case: case.size):
         lines += ["", f"## {size}", "", _HEADER, "|" + "---|" * (_HEADER.count("|") - 1)]
         lines += _rows(list(found))
-    results.mkdir(parents=True, exist_ok=True)
-    report.keep("formats", lines, results)
-    described = {
-        "command": command,
-        "machine": named,
-        "versions": versions,
+    keep_result(result, lines, results)
+
+
+def _result(cases: Sequence[Case], about: str | None, limits: Limits, growth: dict[str, Growth]) -> Result:
+    details = {
         "limits": asdict(limits),
         "growth": {name: asdict(one) for name, one in growth.items()},
         "cases": [_as_json(case, cases) for case in cases],
     }
-    (results / "formats.json").write_text(json.dumps(described, indent=1) + "\n")
+    measured = [case for case in cases if case.runs]
+    return result_of(
+        "formats",
+        about,
+        _versions_of(cases),
+        [figure for case in measured for figure in _figures(case)],
+        [ratio for case in measured if (ratio := _ratio(case, cases)) is not None],
+        list(dict.fromkeys(_without(case) for case in cases if not case.runs)),
+        details=details,
+    )
 
 
-def machine() -> dict[str, str | int]:
-    """What it ran on."""
-    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    processor = next((line.partition(": ")[2] for line in cpuinfo if line.startswith("model name")), platform.machine())
-    memory = psutil.virtual_memory().total
-    return {"processor": processor, "cores": os.cpu_count() or 1, "memory_bytes": memory, "system": platform.system()}
+def _without(case: Case) -> NotMeasured:
+    """What is not installed is missing at every size."""
+    why = case.why_not or ""
+    installed = why.removeprefix("not measured: ")
+    return NotMeasured(what=case.format.name, why=f"{case.size}: {why}" if installed == why else installed)
 
 
-def versions_of(cases: Sequence[Case]) -> list[str]:
-    """Of Python here, and of each library as its own process told it."""
+def _versions_of(cases: Sequence[Case]) -> dict[str, str]:
+    """Of each library as its own process told it."""
     libraries = sorted({run.library for case in cases for run in case.runs})
-    return [f"Python {platform.python_version()}", *libraries]
+    return {name: version for name, _, version in (library.rpartition(" ") for library in libraries)}
+
+
+def _figures(case: Case) -> Iterator[Figure]:
+    at, name = case.size.num_examples, case.format.name
+    yield Figure(case=name, values=tuple(run.seconds for run in case.runs), at=at)
+    yield Figure(case=name, figure="opening", values=tuple(run.open_seconds for run in case.runs), at=at)
+    peaks = tuple(run.peak_bytes / 1e6 for run in case.runs)
+    yield Figure(case=name, figure="memory", unit="MB", values=peaks, at=at)
+
+
+def _ratio(case: Case, cases: Sequence[Case]) -> Ratio | None:
+    values = ratios_to_ours(case, cases)
+    if case.format.name == OURS or not values:
+        return None
+    return Ratio(case=case.format.name, peer=OURS, values=values, better="higher", at=case.size.num_examples)
 
 
 def ratio_to_ours(case: Case, cases: Sequence[Case]) -> float | None:
     """Seconds of a format in those of ours, the median of the turns in which both ran."""
-    ours = {
-        run.turn: run.seconds for one in cases if one.size == case.size and one.format.name == OURS for run in one.runs
-    }
-    ratios = [run.seconds / ours[run.turn] for run in case.runs if run.turn in ours]
+    ratios = ratios_to_ours(case, cases)
     return median(ratios) if ratios else None
 
 
-def _told(named: dict[str, str | int]) -> str:
-    return f"{named['processor']}, {named['cores']} cores, {int(named['memory_bytes']) / 2**30:.0f} GiB"
+def ratios_to_ours(case: Case, cases: Sequence[Case]) -> tuple[float, ...]:
+    """Of each turn in which both ran."""
+    ours = {
+        run.turn: run.seconds for one in cases if one.size == case.size and one.format.name == OURS for run in one.runs
+    }
+    return tuple(run.seconds / ours[run.turn] for run in case.runs if run.turn in ours)
 
 
 def _growth_table(growth: dict[str, Growth], cases: Sequence[Case]) -> list[str]:
@@ -97,16 +118,10 @@ def _row(case: Case, ratio: float | None) -> str:
     seconds = [run.seconds for run in case.runs]
     opening = median(run.open_seconds for run in case.runs)
     peak, before = (max(getattr(run, name) for run in case.runs) / 1e6 for name in ("peak_bytes", "bytes_before"))
-    return (
-        f"{named} {_short(case.seconds)} | {_short(min(seconds))} | {_short(max(seconds))} "
-        f"| {_short(case.seconds / case.size.num_examples * 1e6)} | {'' if ratio is None else _short(ratio)} "
-        f"| {_short(opening)} | {peak:,.0f} | {before:,.0f} |"
-    )
-
-
-def _short(number: float) -> str:
-    """Three digits, no exponent."""
-    return f"{number:,.{max(0, 2 - math.floor(math.log10(number)))}f}"
+    of_a_million = case.seconds / case.size.num_examples * 1e6
+    times = [three_digits(number) for number in (case.seconds, min(seconds), max(seconds), of_a_million)]
+    cells = [*times, "" if ratio is None else three_digits(ratio), three_digits(opening)]
+    return f"{named} {' | '.join(cells)} | {peak:,.0f} | {before:,.0f} |"
 
 
 def _as_json(case: Case, cases: Sequence[Case]) -> dict[str, object]:

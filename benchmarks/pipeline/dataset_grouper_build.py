@@ -8,7 +8,6 @@ seconds are without imports.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -16,10 +15,12 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from benchmarks.arguments import parser_of, results_folder
 from benchmarks.pipeline.build import spec_of
 from benchmarks.pipeline.make_data import Made, make_data
 from benchmarks.pipeline.memory import Usage, watch
-from benchmarks.pipeline.report import keep, machine
+from benchmarks.pipeline.report import LIBRARIES, RESULTS, machine
+from benchmarks.results import Case, Ratio, keep, ratio_of, result_of
 
 TURNS = 3
 AT_LEAST = 25  # times faster
@@ -43,12 +44,10 @@ def groupstream(made: Made, folder: Path, python: str = sys.executable) -> Usage
 
 def main() -> None:
     """Makes the dataset, runs both in turns, prints and keeps the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "groupstream-bench")
+    parser = parser_of(__doc__, has_part=True)
     parser.add_argument("--python", default=os.environ.get("DATASET_GROUPER_PYTHON"), help="of its environment")
-    parser.add_argument("--part", type=float, default=1.0, help="so much of the source, to try it out")
     given = parser.parse_args()
-    if given.python is None:
+    if not given.python:
         parser.error("name the Python of Dataset Grouper's environment: see benchmarks/peers/README.md")
     made = make_data(given.folder / "sources", "talk", given.part)
     used: dict[str, list[Usage]] = {"dataset_grouper": [], "groupstream": []}
@@ -58,29 +57,42 @@ def main() -> None:
             used["dataset_grouper"].append(dataset_grouper(made, Path(place), given.python))
         with tempfile.TemporaryDirectory(dir=given.folder) as place:
             used["groupstream"].append(groupstream(made, Path(place)))
-    keep(
-        "dataset_grouper_build",
-        [f"# dataset_grouper_build\n\n{(__doc__ or '').strip()}\n\n{machine()}\n", *_table(made, used)],
-        given.part == 1,
-    )
+    ratio = ratio_of(*used, *map(_seconds, used.values()), limit=AT_LEAST, better="higher")
+    result = result_of("pipeline.dataset_grouper_build", __doc__, LIBRARIES, _cases(used), [ratio])
+    lines = [f"# dataset_grouper_build\n\n{result.about}\n\n{machine()}\n", *_table(made, used, ratio)]
+    keep(result, lines, results_folder(given, RESULTS, is_whole=given.part == 1))
 
 
-def _table(made: Made, used: dict[str, list[Usage]]) -> list[str]:
+def _seconds(runs: list[Usage]) -> list[float]:
+    return [run.found["seconds"] for run in runs]
+
+
+def _cases(used: dict[str, list[Usage]]) -> list[Case]:
+    return [
+        case
+        for name, runs in used.items()
+        for case in (
+            Case(case=name, values=tuple(_seconds(runs))),
+            Case(case=name, figure="time of the process", values=tuple(run.seconds for run in runs)),
+            Case(case=name, figure="memory", unit="MB", values=tuple(run.peak_bytes / 1e6 for run in runs)),
+        )
+    ]
+
+
+def _table(made: Made, used: dict[str, list[Usage]], ratio: Ratio) -> list[str]:
     lines = ["| case | seconds, median | least | most | examples/s | peak memory, MB | whole process, s |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for name, runs in used.items():
-        seconds = [run.found["seconds"] for run in runs]
+        seconds = _seconds(runs)
         lines.append(
             f"| {name} | {median(seconds):.2f} | {min(seconds):.2f} | {max(seconds):.2f} "
             f"| {made.num_examples / median(seconds):,.0f} | {max(run.peak_bytes for run in runs) / 1e6:,.0f} "
             f"| {median(run.seconds for run in runs):.1f} |"
         )
-    pairs = zip(used["dataset_grouper"], used["groupstream"], strict=True)
-    times = median(a.found["seconds"] / b.found["seconds"] for a, b in pairs)
     lines += ["\n| dataset_grouper / groupstream | ratio | at least | |", "|---|---|---|---|"]
     return [
         *lines,
-        f"| seconds, median of the turns | {times:.1f} | {AT_LEAST} | {'kept' if times >= AT_LEAST else 'MISSED'} |",
+        f"| seconds, median of the turns | {ratio.median:.1f} | {AT_LEAST} | {'kept' if ratio.is_kept else 'MISSED'} |",
     ]
 
 

@@ -1,6 +1,7 @@
 """Writes the figures of `docs/fedc4.md` from measured rates: `python -m benchmarks.pipeline.extrapolate [--measure]`.
 
-Takes `results/rates.json`; `--measure` runs `rates` first. What stands between the two marks of the page is replaced.
+Takes `results/fedc4_rates.json`; `--measure` runs `rates` first. What stands between the two marks of the page
+is replaced.
 """
 
 from __future__ import annotations

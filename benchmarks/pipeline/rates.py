@@ -3,13 +3,12 @@
 The plain functions, one after the other, with the threads of Arrow turned off: no Beam, no other process. The pages are
 made up: about 2.4 KB of text, URL and time, from sites whose sizes are log-normal as in FedC4. They lie there as C4 is
 published, as lines of JSON in gzip, and as a TFDS dataset. Rates are of payload, the bytes of the serialised examples;
-the median of some turns, after one that does not count. Uploads are not in them. Keeps `results/rates.json` for
+the median of some turns, after one that does not count. Uploads are not in them. Keeps `results/fedc4_rates.json` for
 `extrapolate` too.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import pickle
 import shutil
@@ -25,8 +24,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.arguments import parser_of
 from benchmarks.pipeline.pages import write_jsonl, write_tfds
-from benchmarks.pipeline.report import RESULTS, keep, machine
+from benchmarks.pipeline.report import LIBRARIES, RESULTS, machine
+from benchmarks.results import Case, keep, result_of
 from groupstream.examples.encoding import encode_examples
 from groupstream.group_table import write_group_table
 from pipelines.batches import Batch, assign_groups, check_examples, read_batches
@@ -44,6 +45,8 @@ RUNS = 6
 SHARDS = 2
 TURNS = 3
 STAGES = ("read_jsonl_gz", "read_tfds", "check", "assign", "encode", "spill", "merge")
+
+_FILE = "fedc4_rates.json"
 
 T = TypeVar("T")
 
@@ -179,17 +182,16 @@ def _num_segments(plan: Plan, runs: list[Run], staging: StagingArea) -> int:
 
 def load() -> Rates:
     """What was measured last."""
-    return Rates(**json.loads((RESULTS / "rates.json").read_text()))
+    return Rates(**json.loads((RESULTS / _FILE).read_text()))
 
 
 def main() -> None:
     """Measures, prints and keeps."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "groupstream-bench")
-    measure_and_keep(parser.parse_args().folder)
+    given = parser_of(__doc__).parse_args()
+    measure_and_keep(given.folder, given.results or RESULTS)
 
 
-def measure_and_keep(folder: Path) -> Rates:
+def measure_and_keep(folder: Path, results: Path = RESULTS) -> Rates:
     """Measures in a folder, prints and keeps."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as place:
@@ -198,8 +200,12 @@ def measure_and_keep(folder: Path) -> Rates:
     lines += ["| stage | MB/s | examples/s |", "|---|---|---|"]
     for stage, speed in rates.bytes_per_second.items():
         lines.append(f"| {stage} | {speed / 1e6:,.0f} | {speed / rates.example_bytes:,.0f} |")
-    keep("rates", lines)
-    (RESULTS / "rates.json").write_text(json.dumps(asdict(rates), indent=1) + "\n")
+    cases = [
+        Case(case=stage, figure="speed", unit="MB/s", values=(speed / 1e6,), better="higher")
+        for stage, speed in rates.bytes_per_second.items()
+    ]
+    keep(result_of("pipeline.rates", __doc__, LIBRARIES, cases), lines, results)
+    (results / _FILE).write_text(json.dumps(asdict(rates), indent=1) + "\n")
     return rates
 
 

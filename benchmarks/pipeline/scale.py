@@ -8,21 +8,22 @@ before and after the others, since a machine is not always equally fast. Takes a
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
+from benchmarks.arguments import parser_of, results_folder
 from benchmarks.pipeline.build import spec_of
 from benchmarks.pipeline.make_data import Made, make_data
 from benchmarks.pipeline.memory import Usage, watch
-from benchmarks.pipeline.report import keep, machine
+from benchmarks.pipeline.report import LIBRARIES, RESULTS, machine
+from benchmarks.results import Case, Ratio, keep, ratio_of, result_of
 
 WORKERS = 2
 MEMORY_BYTES = 2_500_000_000  # what the build is told to keep to
@@ -47,17 +48,17 @@ class Row:
 
 def main() -> None:
     """Makes each source, builds, deletes both; prints and keeps the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()) / "groupstream-bench")
+    parser = parser_of(__doc__, has_part=True)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--memory", type=int, default=MEMORY_BYTES, help="bytes, the budget of the build")
-    parser.add_argument("--part", type=float, default=1.0, help="so much of each source, to try it out")
     given = parser.parse_args()
     rows = []
     for case in given.cases:
         print(case, file=sys.stderr)
         rows.append((case, run(case, given.folder, given.memory, given.part)))
-    keep("scale", _table(rows, given.memory), is_whole=given.part == 1 and given.cases == CASES)
+    result = result_of("pipeline.scale", __doc__, LIBRARIES, _figures(rows), _ratios(rows))
+    is_whole = given.part == 1 and given.cases == CASES
+    keep(result, _table(rows, given.memory), results_folder(given, RESULTS, is_whole))
 
 
 def run(case: str, folder: Path, memory_bytes: int, part: float = 1.0) -> Row:
@@ -74,8 +75,38 @@ def run(case: str, folder: Path, memory_bytes: int, part: float = 1.0) -> Row:
     return Row(made, used)
 
 
+def _figures(rows: Sequence[tuple[str, Row]]) -> Iterator[Case]:
+    """Of each case; what ran twice has two turns."""
+    for case in dict.fromkeys(case for case, _ in rows):
+        runs = [row for name, row in rows if name == case]
+        memory = tuple(row.used.peak_bytes / 1e6 for row in runs)
+        yield Case(case=case, values=tuple(row.used.found["seconds"] for row in runs))
+        yield Case(case=case, figure="time a GB", unit="s/GB", values=tuple(row.seconds_a_gb for row in runs))
+        yield Case(case=case, figure="memory", unit="MB", values=memory, limit=MOST_BYTES / 1e6)
+        disk = tuple(row.used.peak_disk_bytes / 1e6 for row in runs)
+        yield Case(case=case, figure="disk", unit="MB", values=disk)
+
+
+def _ratios(rows: Sequence[tuple[str, Row]]) -> list[Ratio]:
+    """Of the time a GB to that of 1 GB."""
+    others = [(case, row) for case, row in rows if case != BASE and BASE in dict(rows)]
+    return [
+        ratio_of(case, BASE, [row.seconds_a_gb], [_base(rows)], figure="time a GB", limit=_most_time(case))
+        for case, row in others
+    ]
+
+
+def _base(rows: Sequence[tuple[str, Row]]) -> float:
+    return mean([row.seconds_a_gb for case, row in rows if case == BASE] or [float("nan")])
+
+
+def _most_time(case: str) -> float | None:
+    """Time per GB says little where examples are a tenth as large."""
+    return MOST_TIME if case.endswith("10gb") else None
+
+
 def _table(rows: Sequence[tuple[str, Row]], memory_bytes: int) -> list[str]:
-    base = mean([row.seconds_a_gb for case, row in rows if case == BASE] or [float("nan")])
+    base = _base(rows)
     about = f"{(__doc__ or '').strip()}\n\nMemory budget: {memory_bytes / 1e9:.1f} GB. {machine()}\n"
     lines = [f"# scale\n\n{about}"]
     lines += [
@@ -88,8 +119,8 @@ def _table(rows: Sequence[tuple[str, Row]], memory_bytes: int) -> list[str]:
 def _line(case: str, row: Row, base: float) -> str:
     made, found, peak = row.made, row.used.found, row.used.peak_bytes
     ratio = row.seconds_a_gb / base
-    has_limit = case.endswith("10gb")  # time per GB says little where examples are a tenth as large
-    is_kept = peak <= MOST_BYTES and (ratio <= MOST_TIME or not has_limit)
+    most_time = _most_time(case)
+    is_kept = peak <= MOST_BYTES and (most_time is None or ratio <= most_time)
     return (
         f"| {case} | {made.payload_bytes / 1e9:.2f} | {made.num_examples:,} | {made.num_groups:,} | {found['shards']} "
         f"| {found['seconds']:.1f} | {row.seconds_a_gb:.1f} | {ratio:.2f} | {peak / 1e6:,.0f} "

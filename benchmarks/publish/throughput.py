@@ -11,7 +11,6 @@ both. On a disk, ours waits until each file is durable, and peers do not. Takes 
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import shutil
@@ -26,7 +25,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.reader.report import keep, machine
+from benchmarks.arguments import parser_of, results_folder
+from benchmarks.machine import versions_line
+from benchmarks.results import Case as Figure
+from benchmarks.results import Ratio, keep, result_of
 from groupstream.commit import commit_version, describe_file
 from groupstream.manifest import Counts, Manifest
 from groupstream.pulling.version import plan_pull
@@ -46,14 +48,13 @@ Seconds = dict[str, list[float]]  # by program, of each turn
 
 def main() -> None:
     """Makes the files, measures in turns, prints the tables, and keeps them unless a part was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path(tempfile.gettempdir()))
-    parser.add_argument("--part", type=float, default=1.0, help="of the bytes, for a try")
+    parser = parser_of(__doc__, has_part=True)
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--only", default="", help="of the cases: large or small, publish or pull")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    lines = [f"# throughput\n\n{(__doc__ or '').strip()}\n\n{machine(_LIBRARIES)}\n"]
+    lines = [f"# throughput\n\n{(__doc__ or '').strip()}\n\n{versions_line(_LIBRARIES)}\n"]
+    figures, ratios = [], []
     with tempfile.TemporaryDirectory(dir=given.folder) as place, serving():
         for name, sizes in {"large": LARGE, "small": SMALL}.items():
             sizes = sizes[: max(1, round(len(sizes) * given.part))]
@@ -61,10 +62,13 @@ def main() -> None:
             for direction, programs in {"publish": case.publishers(), "pull": case.pullers()}.items():
                 if given.only in f"{direction} {name}":
                     seconds = measure(programs, given.turns)
-                    lines += table(f"{direction}, {name} files", sum(sizes), seconds)
+                    title = f"{direction}, {name} files"
+                    figures += figures_of(title, sum(sizes), seconds)
+                    ratios.append(ratio_to_fastest(title, seconds))
+                    lines += table(title, sum(sizes), seconds)
                     print("\n".join(lines[-len(seconds) - 5 :]), flush=True)
-    if given.part == 1 and not given.only:
-        keep("throughput", lines, RESULTS)
+    result = result_of("publish.throughput", __doc__, _LIBRARIES, figures, ratios)
+    keep(result, lines, results_folder(given, RESULTS, is_whole=given.part == 1 and not given.only))
 
 
 @contextmanager
@@ -210,17 +214,38 @@ def measure(programs: dict[str, Any], turns: int) -> Seconds:
     return seconds
 
 
+def figures_of(case: str, num_bytes: int, seconds: Seconds) -> list[Figure]:
+    """The speed of each program in each turn."""
+    return [
+        Figure(
+            case=f"{name}: {case}",
+            figure="speed",
+            unit="MB/s",
+            values=tuple(num_bytes / 1e6 / each for each in times),
+            better="higher",
+        )
+        for name, times in seconds.items()
+    ]
+
+
+def ratio_to_fastest(case: str, seconds: Seconds) -> Ratio:
+    """Our speed to that of the fastest peer of each turn."""
+    peers = [times for name, times in seconds.items() if name != "groupstream"]
+    values = tuple(min(each) / ours for ours, *each in zip(seconds["groupstream"], *peers, strict=True))
+    named = {"case": f"groupstream: {case}", "peer": "the fastest", "figure": "speed"}
+    return Ratio(**named, values=values, limit=LEAST, better="higher")
+
+
 def table(case: str, num_bytes: int, seconds: Seconds) -> list[str]:
     """The speed of each, and the ratio to the fastest peer of each turn."""
-    peers = [times for name, times in seconds.items() if name != "groupstream"]
-    ratios = [min(each) / ours for ours, *each in zip(seconds["groupstream"], *peers, strict=True)]
-    kept = "kept" if median(ratios) >= LEAST else "MISSED"
+    ratio = ratio_to_fastest(case, seconds)
+    kept = "kept" if ratio.is_kept else "MISSED"
     return [
         f"| {case} | MB/s, median | least | most |",
         "|---|---|---|---|",
         *(f"| {name} | {_speeds(num_bytes, times)} |" for name, times in seconds.items()),
-        f"| **ratio to the fastest** | **{median(ratios):.2f}** ({kept}: {LEAST}) | {min(ratios):.2f} "
-        f"| {max(ratios):.2f} |",
+        f"| **ratio to the fastest** | **{ratio.median:.2f}** ({kept}: {LEAST}) | {min(ratio.values):.2f} "
+        f"| {max(ratio.values):.2f} |",
         "",
     ]
 

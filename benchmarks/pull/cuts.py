@@ -16,15 +16,16 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.arguments import parser_of, results_folder
+from benchmarks.machine import versions_line
 from benchmarks.reader.make_version import make_version, zipf_sizes
-from benchmarks.reader.report import keep, machine
+from benchmarks.results import Case, keep, ratio_of, result_of
 from groupstream.pulling.version import plan_pull
 from groupstream.refs import resolve
 from groupstream.testing import FolderServer
@@ -34,6 +35,7 @@ LIMIT = 1.1
 EXAMPLE_BYTES = 20_480
 NUM_EXAMPLES, NUM_GROUPS = 250_000, 20_000
 RESULTS = Path(__file__).parent / "results"
+_LIBRARIES = ("requests", "urllib3")
 
 
 class Server:
@@ -119,15 +121,13 @@ def pull_with_cuts(source: Path, to: Path, num_cuts: int, seed: int = 5) -> Run:
 
 def main() -> None:
     """Makes the version, pulls it twice, prints and keeps the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--part", type=float, default=1.0, help="of the 5 GB; a try keeps no results")
+    parser = parser_of(__doc__, has_part=True)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         serve(given.serve)
         return
-    folder = given.folder / "groupstream-bench-cuts"
+    folder = given.folder / "cuts"
     os.environ["GROUPSTREAM_CACHE"] = str(folder / "cache")
     sizes = zipf_sizes(int(NUM_EXAMPLES * given.part), max(10, int(NUM_GROUPS * given.part)))
     print("making the version", file=sys.stderr)
@@ -137,8 +137,10 @@ def main() -> None:
     shutil.rmtree(folder / "to")
     runs.append(pull_with_cuts(folder / "source", folder / "to", 0))
     shutil.rmtree(folder)
-    lines = _table(runs)
-    print("\n".join(lines)) if given.part < 1 else keep("cuts", lines, RESULTS)
+    cases = [Case(case=_name(run), values=(run.seconds,)) for run in runs]
+    ratios = [ratio_of(_name(r), "size", [r.sent_bytes], [r.size_bytes], figure="bytes", limit=LIMIT) for r in runs]
+    result = result_of("pull.cuts", __doc__, _LIBRARIES, cases, ratios)
+    keep(result, _table(runs), results_folder(given, RESULTS, is_whole=given.part == 1))
     assert len(runs[0].cuts) == NUM_CUTS
     assert runs[0].sent_bytes <= LIMIT * runs[0].size_bytes
 
@@ -150,8 +152,12 @@ def _verify(root: Path) -> None:
     subprocess.run([sys.executable, "-c", command, *arguments], check=True)
 
 
+def _name(run: Run) -> str:
+    return f"sent with {len(run.cuts)} cuts"
+
+
 def _table(runs: Sequence[Run]) -> list[str]:
-    lines = [f"# cuts\n\n{(__doc__ or '').strip()}\n\n{machine(('requests', 'urllib3'))}\n"]
+    lines = [f"# cuts\n\n{(__doc__ or '').strip()}\n\n{versions_line(_LIBRARIES)}\n"]
     lines += [
         "| cuts | connections that each reset | GB | sent / size | limit | seconds | MB/s |",
         "|---|---|---|---|---|---|---|",

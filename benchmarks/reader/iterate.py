@@ -1,4 +1,4 @@
-"""Group by group against the field: `python -m benchmarks.reader.iterate [FOLDER]`.
+"""Group by group against the field: `python -m benchmarks.reader.iterate [FOLDER] [--cases ...]`.
 
 100,000 examples of about 0.5 KB in 8,500 Zipf-sized groups; the same bytes for all. Cases run in turns, each in an
 order of its own and each in a process of its own; a ratio is the median of the ratios of the same turn. Dataset
@@ -13,13 +13,15 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import groupstream
+from benchmarks.arguments import parser_of, results_folder
 from benchmarks.reader.make_version import make_version, zipf_sizes
 from benchmarks.reader.prepare import prepare_dataset_grouper, prepare_hugging_face, prepare_sqlite
-from benchmarks.reader.report import Limit, report
+from benchmarks.reader.report import RESULTS, Limit, report
+from benchmarks.results import Case, NotMeasured
 from groupstream.arrow_copy import make_arrow_copy
 
 NAME = "zipf"
@@ -37,6 +39,8 @@ OURS = (
     "to_tf_flat",
 )
 PEERS = ("raw", "raw_blocks", "hf_python", "hf_arrow", "sqlite")
+DATASET_GROUPER = ("dg_groups", "dg_flat")
+ALL = (*PEERS, *OURS, *DATASET_GROUPER)
 LIMITS = (
     Limit("stored", "raw", at_most=2.5),
     Limit("stored", "raw_blocks", at_most=None),
@@ -57,23 +61,38 @@ LIMITS = (
 
 def main() -> None:
     """Makes what is missing, runs all, prints and keeps the table."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir()) / "groupstream-bench"
+    parser = parser_of(__doc__)
+    parser.add_argument("--cases", nargs="+", choices=ALL, default=ALL)
+    parser.add_argument("--turns", type=int, default=TURNS)
+    given = parser.parse_args()
+    folder = given.folder
     os.environ["GROUPSTREAM_CACHE"] = str(folder / "cache")
     make_version(folder, NAME, zipf_sizes(100_000, 8_500), 512)
     prepare_hugging_face(folder, NAME)
     prepare_sqlite(folder, NAME)
     make_arrow_copy(groupstream.open(NAME, str(folder)))
-    seconds: dict[str, list[float]] = {}
-    for turn in range(TURNS):
-        for case in random.Random(turn).sample([*PEERS, *OURS], len(PEERS) + len(OURS)):
-            print(f"turn {turn + 1} of {TURNS}: {case}", file=sys.stderr)
-            seconds.setdefault(case, []).append(run_case(case, folder, NAME)["seconds"])
-    if python := os.environ.get("DATASET_GROUPER_PYTHON"):
-        for case in ("groups", "flat"):
-            print(f"Dataset Grouper: {case}", file=sys.stderr)
-            seconds[f"dg_{case}"] = [_dataset_grouper(python, case, folder)] * TURNS
-    report("iterate", __doc__ or "", seconds, LIMITS)
-    print(f"largest process of ours: {run_case('stored', folder, NAME)['peak_bytes'] / 1e6:.0f} MB")
+    peers = [case for case in DATASET_GROUPER if case in given.cases]
+    seconds = _in_turns([case for case in (*PEERS, *OURS) if case in given.cases], given.turns, folder)
+    python = os.environ.get("DATASET_GROUPER_PYTHON")
+    for case in peers if python else ():
+        print(f"Dataset Grouper: {case}", file=sys.stderr)
+        seconds[case] = [_dataset_grouper(str(python), case.removeprefix("dg_"), folder)]
+    without = [] if python else [NotMeasured(what=case, why="DATASET_GROUPER_PYTHON is not set") for case in peers]
+    peak = run_case("stored", folder, NAME)["peak_bytes"] / 1e6
+    memory = Case(case="largest process of ours", figure="memory", unit="MB", values=(peak,))
+    where = results_folder(given, RESULTS, is_whole=set(given.cases) == set(ALL))
+    report("reader.iterate", __doc__, seconds, LIMITS, where, more=[memory], not_measured=without)
+    print(f"largest process of ours: {peak:.0f} MB")
+
+
+def _in_turns(cases: Sequence[str], turns: int, folder: Path) -> dict[str, list[float]]:
+    """The seconds of each case in each turn."""
+    seconds: dict[str, list[float]] = {case: [] for case in cases}
+    for turn in range(turns):
+        for case in random.Random(turn).sample(cases, len(cases)):
+            print(f"turn {turn + 1} of {turns}: {case}", file=sys.stderr)
+            seconds[case].append(run_case(case, folder, NAME)["seconds"])
+    return seconds
 
 
 def run_case(case: str, folder: Path, name: str) -> dict[str, float]:

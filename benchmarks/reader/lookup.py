@@ -13,30 +13,61 @@ import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import groupstream
+from benchmarks.arguments import parser_of, results_folder
+from benchmarks.machine import versions_line
 from benchmarks.reader.cases import split_of
 from benchmarks.reader.make_version import make_version
 from benchmarks.reader.prepare import prepare_hugging_face, prepare_sqlite
-from benchmarks.reader.report import keep, machine
+from benchmarks.reader.report import LIBRARIES, RESULTS
+from benchmarks.results import Case, Ratio, keep, ratio_of, result_of
 from groupstream.arrow_copy import make_arrow_copy
 
 NAME, GROUPS, LOOKUPS = "million", 1_000_000, 3_000
 LATENCY_SECONDS = 0.002
+OURS, OURS_HTTP, BARE_HTTP = "groupstream", "groupstream, HTTP", "bare range request, HTTP"
+RATIOS = ((OURS, "SQLite, decoded"), (OURS, "Hugging Face select"), (OURS_HTTP, BARE_HTTP))
 Lookup = Callable[[bytes], Any]
+
+
+class Row(NamedTuple):
+    """What was found of one way to look up; None where it does not apply."""
+
+    what: str
+    groups_a_second: float
+    open_seconds: float | None = None
+    p50_us: float | None = None
+    p99_us: float | None = None
+
+    def __str__(self) -> str:
+        """As in the table."""
+        cells = [_cell(self.open_seconds, ".2f"), _cell(self.p50_us, ",.0f"), _cell(self.p99_us, ",.0f")]
+        return f"| {self.what} |{''.join(cells)} {self.groups_a_second:,.0f} |"
+
+    def cases(self) -> Iterator[Case]:
+        """As in the JSON."""
+        yield Case(case=self.what, figure="speed", unit="groups/s", values=(self.groups_a_second,), better="higher")
+        for figure, unit, value in (
+            ("opening", "s", self.open_seconds),
+            ("p50", "us", self.p50_us),
+            ("p99", "us", self.p99_us),
+        ):
+            if value is not None:
+                yield Case(case=self.what, figure=figure, unit=unit, values=(value,))
 
 
 def main() -> None:
     """Makes the version, times all, prints and keeps the table."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir()) / "groupstream-bench"
+    given = parser_of(__doc__).parse_args()
+    folder = given.folder
     os.environ["GROUPSTREAM_CACHE"] = str(folder / "cache")
     draw = np.random.default_rng(0)
     make_version(folder, NAME, draw.integers(1, 4, GROUPS), 512)
@@ -44,8 +75,14 @@ def main() -> None:
     prepare_hugging_face(folder, NAME)
     make_arrow_copy(groupstream.open(NAME, str(folder)))
     ids = [b"group-%08d" % i for i in draw.integers(0, GROUPS, LOOKUPS)]
-    lines = [f"# lookup\n\n{(__doc__ or '').strip()}\n\n{machine()}\n"]
+    rows = [*_local(folder, ids), *_over_http(folder, ids[:1000])]
+    result = result_of("reader.lookup", __doc__, LIBRARIES, (c for row in rows for c in row.cases()), _ratios(rows))
+    lines = [f"# lookup\n\n{result.about}\n\n{versions_line(LIBRARIES)}\n"]
     lines += ["| what | open, s | p50, us | p99, us | groups a second |", "|---|---|---|---|---|"]
+    keep(result, [*lines, *map(str, rows)], results_folder(given, RESULTS))
+
+
+def _local(folder: Path, ids: list[bytes]) -> Iterator[Row]:
     for name, opener in {
         "groupstream": lambda: _groupstream(folder),
         "groupstream, Arrow copy": lambda: _groupstream(folder, arrow=True),
@@ -53,14 +90,27 @@ def main() -> None:
         "Hugging Face select": lambda: _hugging_face(folder),
         "Hugging Face slice, Arrow": lambda: _hugging_face_slice(folder),
     }.items():
-        lines.append(_row(name, *_timed(opener), ids))
-    lines.append(_batched("groupstream, `groups(ids)`, all at once", split_of(folder, NAME), ids))
+        yield _row(name, *_timed(opener), ids)
+    yield _batched("groupstream, `groups(ids)`, all at once", split_of(folder, NAME), ids)
+
+
+def _over_http(folder: Path, ids: list[bytes]) -> Iterator[Row]:
     with _served(folder) as url:
         split = groupstream.open(f"{url}/{NAME}/1.0.0")["train"]
-        lines.append(_row("groupstream, HTTP", *_timed(lambda: _reading(split)), ids[:1000]))
-        lines.append(_row("bare range request, HTTP", *_timed(lambda: _bare(split)), ids[:1000]))
-        lines.append(_batched("groupstream, HTTP, `groups(ids)`, all at once", split, ids[:1000]))
-    keep("lookup", lines)
+        yield _row(OURS_HTTP, *_timed(lambda: _reading(split)), ids)
+        yield _row(BARE_HTTP, *_timed(lambda: _bare(split)), ids)
+        yield _batched("groupstream, HTTP, `groups(ids)`, all at once", split, ids)
+
+
+def _ratios(rows: list[Row]) -> Iterator[Ratio]:
+    """Of the median times."""
+    p50 = {row.what: row.p50_us for row in rows}
+    for case, peer in RATIOS:
+        yield ratio_of(case, peer, [p50[case] or 0.0], [p50[peer] or 0.0], figure="p50")
+
+
+def _cell(value: float | None, form: str) -> str:
+    return " |" if value is None else f" {value:{form}} |"
 
 
 def _timed(opener: Callable[[], Lookup]) -> tuple[Lookup, float]:
@@ -69,7 +119,7 @@ def _timed(opener: Callable[[], Lookup]) -> tuple[Lookup, float]:
     return lookup, time.perf_counter() - start
 
 
-def _row(name: str, lookup: Lookup, open_seconds: float, ids: list[bytes]) -> str:
+def _row(name: str, lookup: Lookup, open_seconds: float, ids: list[bytes]) -> Row:
     for group_id in ids[:50]:
         lookup(group_id)
     took = []
@@ -78,15 +128,15 @@ def _row(name: str, lookup: Lookup, open_seconds: float, ids: list[bytes]) -> st
         lookup(group_id)
         took.append(time.perf_counter() - start)
     p50, p99 = np.percentile(took, [50, 99]) * 1e6
-    row = f"| {name} | {open_seconds:.2f} | {p50:,.0f} | {p99:,.0f} | {len(took) / sum(took):,.0f} |"
+    row = Row(name, len(took) / sum(took), open_seconds, float(p50), float(p99))
     print(row, file=sys.stderr)
     return row
 
 
-def _batched(name: str, split: groupstream.Split, ids: list[bytes]) -> str:
+def _batched(name: str, split: groupstream.Split, ids: list[bytes]) -> Row:
     start = time.perf_counter()
     assert sum(batch.num_rows for group in split.groups(ids) for batch in group.batches()) >= len(ids)
-    return f"| {name} | | | | {len(ids) / (time.perf_counter() - start):,.0f} |"
+    return Row(name, len(ids) / (time.perf_counter() - start))
 
 
 def _groupstream(folder: Path, **how: Any) -> Lookup:

@@ -1,17 +1,16 @@
-"""How a benchmark says what it found: a table of seconds, a table of ratios with their limits, kept beside the
-code."""
+"""How a benchmark of the reader says what it found: a table of seconds, and one of ratios with their limits."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from statistics import median
+
+from benchmarks.machine import versions_line
+from benchmarks.results import Case, NotMeasured, Ratio, keep, ratio_of, result_of
 
 RESULTS = Path(__file__).parent / "results"
-_LIBRARIES = ("numpy", "pyarrow", "datasets", "tensorflow-cpu", "torch")
+LIBRARIES = ("numpy", "pyarrow", "datasets", "tensorflow-cpu", "torch")
 
 
 @dataclass(frozen=True)
@@ -23,49 +22,41 @@ class Limit:
     at_most: float | None
 
 
-def report(name: str, about: str, seconds: Mapping[str, Sequence[float]], limits: Sequence[Limit]) -> None:
-    """Prints both tables and keeps them as `results/<name>.md`."""
-    lines = [
-        f"# {name}",
-        "",
-        about.strip(),
-        "",
-        machine(),
-        "",
-        "| case | seconds, median | least | most |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {c} | {median(s):.3f} | {min(s):.3f} | {max(s):.3f} |" for c, s in seconds.items()]
+def report(
+    name: str,
+    about: str | None,
+    seconds: Mapping[str, Sequence[float]],
+    limits: Sequence[Limit],
+    folder: Path | None,
+    *,
+    more: Iterable[Case] = (),
+    not_measured: Iterable[NotMeasured] = (),
+) -> None:
+    """Prints both tables and keeps them.
+
+    Args:
+        seconds: of each case, in each turn.
+        more: cases with other figures, which stand in the JSON only.
+        folder: where; None keeps nothing.
+    """
+    timed = [Case(case=case, values=tuple(values)) for case, values in seconds.items()]
+    ratios = [_ratio(limit, seconds) for limit in limits if {limit.case, limit.peer} <= set(seconds)]
+    result = result_of(name, about, LIBRARIES, [*timed, *more], ratios, not_measured)
+    lines = [f"# {name.rpartition('.')[2]}", "", result.about, "", versions_line(LIBRARIES), ""]
+    lines += ["| case | seconds, median | least | most |", "|---|---|---|---|"]
+    lines += [f"| {c.case} | {c.median:.3f} | {min(c.values):.3f} | {max(c.values):.3f} |" for c in timed]
     lines += ["", "| ratio | median | limit | |", "|---|---|---|---|"]
-    lines += [_ratio(limit, seconds) for limit in limits if limit.peer in seconds]
-    keep(name, lines)
+    lines += [_row(ratio) for ratio in ratios]
+    keep(result, lines, folder)
 
 
-def keep(name: str, lines: Sequence[str], results: Path = RESULTS) -> None:
-    """Prints the lines and writes them to `results/<name>.md`."""
-    text = "\n".join(lines) + "\n"
-    print(text)
-    results.mkdir(exist_ok=True)
-    (results / f"{name}.md").write_text(text)
+def _ratio(limit: Limit, seconds: Mapping[str, Sequence[float]]) -> Ratio:
+    return ratio_of(limit.case, limit.peer, seconds[limit.case], seconds[limit.peer], limit=limit.at_most)
 
 
-def machine(libraries: Sequence[str] = _LIBRARIES) -> str:
-    """What it ran on, in one line."""
-    import os
-
-    versions = []
-    for library in libraries:
-        try:
-            versions.append(f"{library} {metadata.version(library)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {', '.join(versions)}."
-
-
-def _ratio(limit: Limit, seconds: Mapping[str, Sequence[float]]) -> str:
-    ratio = median(a / b for a, b in zip(seconds[limit.case], seconds[limit.peer], strict=True))
-    shown = f"{ratio:.2f}" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
-    if limit.at_most is None:
-        return f"| {limit.case} / {limit.peer} | {shown} | | |"
-    bound = f"{limit.at_most:.2g}" if limit.at_most >= 0.1 else f"1/{1 / limit.at_most:.0f}"
-    return f"| {limit.case} / {limit.peer} | {shown} | {bound} | {'kept' if ratio <= limit.at_most else 'MISSED'} |"
+def _row(ratio: Ratio) -> str:
+    shown = f"{ratio.median:.2f}" if ratio.median >= 0.1 else f"1/{1 / ratio.median:.0f}"
+    if ratio.limit is None:
+        return f"| {ratio.case} / {ratio.peer} | {shown} | | |"
+    bound = f"{ratio.limit:.2g}" if ratio.limit >= 0.1 else f"1/{1 / ratio.limit:.0f}"
+    return f"| {ratio.case} / {ratio.peer} | {shown} | {bound} | {'kept' if ratio.is_kept else 'MISSED'} |"

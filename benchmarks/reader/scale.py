@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
+from benchmarks.arguments import parser_of, results_folder
+from benchmarks.machine import versions_line
 from benchmarks.reader.iterate import run_case
 from benchmarks.reader.make_version import make_version, zipf_sizes
-from benchmarks.reader.report import keep, machine
+from benchmarks.reader.report import LIBRARIES, RESULTS
+from benchmarks.results import Case, keep, result_of
 
 TURNS = 3
 VERSIONS: dict[str, tuple[np.ndarray, int]] = {
@@ -34,21 +35,26 @@ CASES = ("raw_blocks", "stored", "shuffled")
 
 def main() -> None:
     """Makes each version, times it, prints and keeps the table."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.gettempdir()) / "groupstream-bench"
+    given = parser_of(__doc__).parse_args()
+    folder = given.folder
     os.environ["GROUPSTREAM_CACHE"] = str(folder / "cache")
-    lines = [f"# scale\n\n{(__doc__ or '').strip()}\n\n{machine()}\n"]
-    lines += [
+    cases: list[Case] = []
+    lines = [
         "| version | groups | examples | MB | case | seconds | MB/s | us a group | peak MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, (sizes, example_bytes) in VERSIONS.items():
         size = _made(folder, name, sizes, example_bytes)
         for case in CASES:
-            lines.append(_row(folder, name, sizes, size, case))
+            seconds, memory = _measured(folder, name, sizes, size, case)
+            cases += [seconds, memory]
+            lines.append(_row(name, sizes, size, case, seconds.median, memory.median))
             print(lines[-1], file=sys.stderr)
         if size > 1 << 30:
             shutil.rmtree(folder / name)
-    keep("scale", lines)
+    result = result_of("reader.scale", __doc__, LIBRARIES, cases)
+    head = f"# scale\n\n{result.about}\n\n{versions_line(LIBRARIES)}\n"
+    keep(result, [head, *lines], results_folder(given, RESULTS))
 
 
 def _made(folder: Path, name: str, sizes: np.ndarray, example_bytes: int) -> int:
@@ -58,14 +64,23 @@ def _made(folder: Path, name: str, sizes: np.ndarray, example_bytes: int) -> int
     return sum(shard.stat().st_size for shard in path.glob("*.tfrecord"))
 
 
-def _row(folder: Path, name: str, sizes: np.ndarray, size: int, case: str) -> str:
+def _measured(folder: Path, name: str, sizes: np.ndarray, size: int, case: str) -> tuple[Case, Case]:
+    """The seconds of each turn, and the peak memory of all."""
     runs = [run_case(case, folder, name) for _ in range(TURNS if size < 1 << 31 else 1)]
     assert {run["examples"] for run in runs} == {sizes.sum()}
-    seconds, peak = median(run["seconds"] for run in runs), max(run["peak_bytes"] for run in runs)
+    named = f"{case}, {name}"
+    peak = max(run["peak_bytes"] for run in runs) / 1e6
+    return (
+        Case(case=named, values=tuple(run["seconds"] for run in runs)),
+        Case(case=named, figure="memory", unit="MB", values=(peak,)),
+    )
+
+
+def _row(name: str, sizes: np.ndarray, size: int, case: str, seconds: float, peak_mb: float) -> str:
     per_group = seconds / len(sizes) * 1e6
     return (
         f"| {name} | {len(sizes):,} | {sizes.sum():,} | {size / 1e6:,.0f} | {case} | {seconds:.2f} "
-        f"| {size / 1e6 / seconds:,.0f} | {per_group:,.1f} | {peak / 1e6:.0f} |"
+        f"| {size / 1e6 / seconds:,.0f} | {per_group:,.1f} | {peak_mb:.0f} |"
     )
 
 

@@ -10,6 +10,7 @@ repeated.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import random
 import sys
@@ -22,7 +23,10 @@ from typing import NamedTuple
 import tokenizers
 
 import groupstream
-from benchmarks.reader.report import keep, machine
+from benchmarks.arguments import add_results, results_folder
+from benchmarks.machine import versions_line
+from benchmarks.results import Case as Figure
+from benchmarks.results import Ratio, keep, ratio_of, result_of
 from groupstream.cohorts import Cohorts
 from training.data.packing import CohortPacker, Packing
 from training.data.prefetch import prefetch, rounds
@@ -31,11 +35,13 @@ from training.data.text_features import choose_text_features
 from training.data.tokenizer import Kind, Tokenizer
 from training.data.tokenizer_training import train_tokenizer
 
+RESULTS = Path(__file__).parent / "results"
 TURNS = 3
 COHORT_SIZE = 64
 ROUNDS = 3
 PACKING = Packing(num_steps=64, batch_size=16)
 KINDS: tuple[Kind, ...] = ("bytes", "bpe", "wordpiece")
+_LIBRARIES = ("numpy", "pyarrow", "tokenizers")
 
 
 class Case(NamedTuple):
@@ -49,17 +55,24 @@ class Case(NamedTuple):
 
 def main() -> None:
     """Trains the tokenizers, runs all, prints and keeps the table."""
-    dataset = groupstream.open(sys.argv[2] if len(sys.argv) > 2 else "wiki-en2015", sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", help="of the datasets")
+    parser.add_argument("ref", nargs="?", default="wiki-en2015")
+    add_results(parser)
+    given = parser.parse_args()
+    dataset = groupstream.open(given.ref, given.root)
     features = choose_text_features(dataset)
     stream = dataset["train"].select(*features)
     cohorts = stream.cohorts(COHORT_SIZE, seed=0)
     texts = [text for number in range(ROUNDS) for group in cohorts[number] for text in group.table()[0].to_pylist()]
+    figures: list[Figure] = []
+    ratios: list[Ratio] = []
     lines = [
         "# data",
         "",
         (__doc__ or "").strip(),
         "",
-        machine(("numpy", "pyarrow", "tokenizers")),
+        versions_line(_LIBRARIES),
         "",
         f"{len(texts)} texts, {sum(map(len, texts)) / 1e6:.1f} million letters.",
         "",
@@ -69,14 +82,20 @@ def main() -> None:
     ]
     for kind in KINDS:
         tokenizer = train_tokenizer(stream, features, kind, max_text_bytes=4 << 20)
-        lines.append(_row(tokenizer, features, cohorts, texts))
+        cases, num_tokens = _measured(tokenizer, features, cohorts, texts)
+        figures += [_figure(tokenizer, case, num_tokens) for case in cases]
+        ratios += _ratios(tokenizer, cases)
+        lines.append(_row(tokenizer, cases, num_tokens))
     packer = CohortPacker(TextForm(train_tokenizer(stream, features, "bytes"), features, 128), PACKING, COHORT_SIZE)
     held = sum(array.nbytes for array in packer(cohorts[0]).cohort.batches.values())
     lines += ["", f"A packed cohort is {held / 1e6:.0f} MB."]
-    keep("data", lines, Path(__file__).parent / "results")
+    keep(result_of("training.data", __doc__, _LIBRARIES, figures, ratios), lines, results_folder(given, RESULTS))
 
 
-def _row(tokenizer: Tokenizer, features: tuple[str, ...], cohorts: Cohorts, texts: list[str]) -> str:
+def _measured(
+    tokenizer: Tokenizer, features: tuple[str, ...], cohorts: Cohorts, texts: list[str]
+) -> tuple[list[Case], int]:
+    """The cases, with the seconds of each turn, and the number of tokens."""
     packer = CohortPacker(TextForm(tokenizer, features, 128), PACKING, COHORT_SIZE)
     library = tokenizers.Tokenizer.from_str(tokenizer.content)
     cases = [
@@ -94,17 +113,33 @@ def _row(tokenizer: Tokenizer, features: tuple[str, ...], cohorts: Cohorts, text
             print(
                 f"{tokenizer.kind}, turn {turn + 1} of {TURNS}: {case.name} {case.seconds[-1]:.2f} s", file=sys.stderr
             )
-    rates = " | ".join(f"{num_tokens / median(case.seconds) / 1e3:,.0f} k" for case in cases)
-    alone = cases[2]
-    ratios = " | ".join(
-        f"{_ratio(case.seconds, alone.seconds):.2f} | {_ratio(case.cpu_seconds, alone.cpu_seconds):.2f}"
-        for case in cases[:2]
+    return cases, num_tokens
+
+
+def _figure(tokenizer: Tokenizer, case: Case, num_tokens: int) -> Figure:
+    speeds = tuple(num_tokens / seconds for seconds in case.seconds)
+    return Figure(
+        case=f"{tokenizer.kind}: {case.name}", figure="speed", unit="tokens/s", values=speeds, better="higher"
     )
+
+
+def _ratios(tokenizer: Tokenizer, cases: list[Case]) -> list[Ratio]:
+    """Of seconds and of seconds of all cores, packed and ahead, to the library alone."""
+    *ours, alone = cases
+    return [
+        ratio_of(f"{tokenizer.kind}: {case.name}", "the library alone", *values, figure=figure)
+        for case in ours
+        for figure, values in {
+            "time": (case.seconds, alone.seconds),
+            "time of all cores": (case.cpu_seconds, alone.cpu_seconds),
+        }.items()
+    ]
+
+
+def _row(tokenizer: Tokenizer, cases: list[Case], num_tokens: int) -> str:
+    rates = " | ".join(f"{num_tokens / median(case.seconds) / 1e3:,.0f} k" for case in cases)
+    ratios = " | ".join(f"{ratio.median:.2f}" for ratio in _ratios(tokenizer, cases))
     return f"| {tokenizer.kind}, {tokenizer.vocab_size:,} ids | {num_tokens:,} | {rates} | {ratios} |"
-
-
-def _ratio(ours: list[float], theirs: list[float]) -> float:
-    return median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 def _pack(packer: CohortPacker, cohorts: Cohorts) -> None:

@@ -25,7 +25,9 @@ import jax.numpy as jnp
 import numpy as np
 import psutil
 
-from benchmarks.reader.report import keep, machine
+from benchmarks.arguments import add_results, results_folder
+from benchmarks.machine import versions_line
+from benchmarks.results import Case, NotMeasured, Ratio, keep, ratio_of, result_of
 from training.models import SIZES, CnnSizes, Model, TransformerSizes, cnn, flops_per_token, num_params, transformer
 
 RESULTS = Path(__file__).parent / "results"
@@ -35,6 +37,22 @@ TURNS = 5
 IS_GPU = jax.default_backend() == "gpu"
 SQUARE = 8192 if IS_GPU else 1024
 REPEATS = 20 if IS_GPU else 1  # so that starting them does not count
+_LIBRARIES = ("jax", "jaxlib")
+
+
+class Found:
+    """What was found so far: lines of the tables, and what the JSON has."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.cases: list[Case] = []
+        self.ratios: list[Ratio] = []
+        self.not_measured: list[NotMeasured] = []
+
+    def add(self, line: str) -> None:
+        """A line of a table, printed at once."""
+        self.lines.append(line)
+        print(line, flush=True)
 
 
 def main() -> None:
@@ -42,32 +60,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=[], help="default: all; on a CPU tiny and small")
     parser.add_argument("--turns", type=int, default=TURNS)
+    add_results(parser)
     given = parser.parse_args()
     sizes = given.sizes or (list(SIZES) if IS_GPU else ["tiny", "small"])
-    device = f"Device: {jax.devices()[0].device_kind}; load when it began: {os.getloadavg()[0]:.1f}."
-    lines = [f"# models\n\n{(__doc__ or '').strip()}\n\n{machine(('jax', 'jaxlib'))} {device}\n"]
-    lines += ["| step of | parameters | tokens/s | GFLOP/s | product, GFLOP/s | utilisation | compiled in |"]
-    lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+    kind = jax.devices()[0].device_kind
+    device = f"Device: {kind}; load when it began: {os.getloadavg()[0]:.1f}."
+    found = Found()
+    found.add("| step of | parameters | tokens/s | GFLOP/s | product, GFLOP/s | utilisation | compiled in |")
+    found.add("|---|---:|---:|---:|---:|---:|---:|")
     for dtype in ("float32", "bfloat16") if IS_GPU else ("float32",):
         for name in sizes:
-            lines.append(utilisation(name, dtype, given.turns))
-            print(lines[-1], flush=True)
-    lines += [
-        "",
-        "| 8 clients, a step each | one after another, ms | side by side, ms | ratio |",
-        "|---|---:|---:|---:|",
-    ]
+            utilisation(found, name, dtype, given.turns)
+    found.add("\n| 8 clients, a step each | one after another, ms | side by side, ms | ratio |\n|---|---:|---:|---:|")
     for case, (model, batch) in client_cases().items():
-        lines.append(clients(case, model, batch, given.turns))
-        print(lines[-1], flush=True)
-    if given.sizes:
-        print("\n".join(lines))
-    else:
-        keep("models", lines, RESULTS)
+        clients(found, case, model, batch, given.turns)
+    result = result_of(
+        "training.models",
+        __doc__,
+        _LIBRARIES,
+        found.cases,
+        found.ratios,
+        found.not_measured,
+        device=kind if IS_GPU else None,
+    )
+    head = f"# models\n\n{result.about}\n\n{versions_line(_LIBRARIES)} {device}\n"
+    keep(result, [head, *found.lines], results_folder(given, RESULTS, is_whole=not given.sizes))
 
 
-def utilisation(name: str, dtype: Any, turns: int) -> str:
-    """A line of the table."""
+def utilisation(found: Found, name: str, dtype: Any, turns: int) -> None:
+    """A line of the table, and its figures."""
     sizes = TransformerSizes(
         **SIZES[name], vocabulary_size=VOCABULARY_SIZE, sequence_length=SEQUENCE_LENGTH, dtype=dtype
     )
@@ -79,7 +100,10 @@ def utilisation(name: str, dtype: Any, turns: int) -> str:
     title = f"| {name}, {dtype} | {num_params(sizes) / 1e6:,.1f} M "
     needed = 4 * num_params(sizes) + step.memory_analysis().temp_size_in_bytes
     if needed > free_bytes():
-        return f"{title}| needs {needed / 1e9:.1f} GB of {free_bytes() / 1e9:.1f} GB | | | | {compiled:.1f} s |"
+        why = f"needs {needed / 1e9:.1f} GB of {free_bytes() / 1e9:.1f} GB"
+        found.not_measured.append(NotMeasured(what=f"{name}, {dtype}", why=why))
+        found.add(f"{title}| {why} | | | | {compiled:.1f} s |")
+        return
     product = partial(jax.jit(jnp.matmul), *[jnp.ones((SQUARE, SQUARE), dtype)] * 2)
     params = jax.jit(model.init)(jax.random.key(0))
     speeds = []
@@ -88,11 +112,17 @@ def utilisation(name: str, dtype: Any, turns: int) -> str:
         params, taken = repeated(step, params, batch)
         if turn >= 0:
             speeds.append((BATCH_SIZE * SEQUENCE_LENGTH / taken, peak))
-    rate, peak = (median(each) for each in zip(*speeds, strict=True))
+    rates, peaks = zip(*speeds, strict=True)
     flops = flops_per_token(sizes)
-    used = median(rate * flops / peak for rate, peak in speeds)
-    numbers = f"{rate:,.0f} | {rate * flops / 1e9:,.0f} | {peak / 1e9:,.0f} | {100 * used:.0f} %"
-    return f"{title}| {numbers} | {compiled:.1f} s |"
+    needed_flops = [rate * flops for rate in rates]
+    used = ratio_of(f"{name}, {dtype}", "product of matrices", needed_flops, peaks, figure="FLOP/s", better="higher")
+    found.ratios.append(used)
+    speed = Case(case=f"{name}, {dtype}", figure="speed", unit="tokens/s", values=rates, better="higher")
+    compiling = Case(case=f"{name}, {dtype}", figure="compiling", values=(compiled,))
+    found.cases += [speed, compiling]
+    rate, peak = speed.median, median(peaks)
+    numbers = f"{rate:,.0f} | {rate * flops / 1e9:,.0f} | {peak / 1e9:,.0f} | {100 * used.median:.0f} %"
+    found.add(f"{title}| {numbers} | {compiled:.1f} s |")
 
 
 def client_cases() -> dict[str, tuple[Model, Any]]:
@@ -111,8 +141,8 @@ def client_cases() -> dict[str, tuple[Model, Any]]:
     return cases | {"cnn, batch of 20 × 32 × 32 × 3": (cnn(CnnSizes()), images)}
 
 
-def clients(case: str, model: Model, batches: Any, turns: int) -> str:
-    """A line of the table."""
+def clients(found: Found, case: str, model: Model, batches: Any, turns: int) -> None:
+    """A line of the table, and its figures."""
     params = jax.jit(model.init)(jax.random.key(0))
     copies = jax.tree.map(lambda array: jnp.stack([array] * NUM_CLIENTS), params)
     step = partial(train, model)
@@ -123,8 +153,12 @@ def clients(case: str, model: Model, batches: Any, turns: int) -> str:
         both = seconds(partial(looped, params, batches)), seconds(partial(beside, copies, batches))
         if turn >= 0:
             taken.append(both)
-    one, other = (1e3 * median(each) for each in zip(*taken, strict=True))
-    return f"| {case} | {one:,.1f} | {other:,.1f} | {median(b / a for a, b in taken):.2f} |"
+    after, aside = zip(*taken, strict=True)
+    named = f"side by side: {case}", f"one after another: {case}"
+    ratio = ratio_of(*named, aside, after)
+    found.cases += [Case(case=name, values=values) for name, values in zip(named, (aside, after), strict=True)]
+    found.ratios.append(ratio)
+    found.add(f"| {case} | {1e3 * median(after):,.1f} | {1e3 * median(aside):,.1f} | {ratio.median:.2f} |")
 
 
 def train(model: Model, params: Any, batch: Any) -> Any:

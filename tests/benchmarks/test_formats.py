@@ -23,6 +23,7 @@ from benchmarks.formats.formats import (
 from benchmarks.formats.growth import growth_of
 from benchmarks.formats.report import keep, ratio_to_ours
 from benchmarks.formats.runs import Case, Limits, Run, check_same, run_size
+from benchmarks.results import load
 
 SMALL, LARGE = Size(1_000, 100), Size(10_000, 1_000)
 
@@ -42,14 +43,16 @@ def test_all_formats_see_the_same_examples(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv(FORMATS_PYTHON, raising=False)
     main([str(tmp_path / "data"), "--max-examples", "1000", "--turns", "1", "--results", str(tmp_path / "results")])
     found = json.loads((tmp_path / "results" / "formats.json").read_text())
-    measured = [case for case in found["cases"] if case["runs"]]
+    kept = found["details"]["cases"]
+    measured = [case for case in kept if case["runs"]]
     seen = {(r["num_groups"], r["num_examples"], r["num_bytes"]) for case in measured for r in case["runs"]}
     [(num_groups, num_examples, num_bytes)] = seen
     assert (num_groups, num_examples) == (SIZES[0].num_groups, SIZES[0].num_examples)
     assert 90_000 < num_bytes < 110_000
     assert {case["kind"] for case in measured} == {IN_MEMORY, HIERARCHICAL, STREAMING}
     peers = {format.name for format in FORMATS if format.variable}
-    assert {case["format"] for case in found["cases"]} - {case["format"] for case in measured} == peers
+    assert {case["format"] for case in kept} - {case["format"] for case in measured} == peers
+    assert {each["what"] for each in found["not_measured"]} == peers
     table = (tmp_path / "results" / "formats.md").read_text()
     assert table.count("| not measured: ") == len(peers)
     assert "| groupstream | streaming |" in table
@@ -104,11 +107,26 @@ def test_the_tables_have_all_that_was_found(tmp_path: Path) -> None:
         Case(format_that("slow"), SMALL, why_not="> 600 s"),
         Case(format_that(OURS), LARGE, [run(0, 0.00125)]),
     ]
-    keep(cases, "About.", "command", Limits(), tmp_path)
+    keep(cases, "About.", Limits(), tmp_path)
     lines = (tmp_path / "formats.md").read_text().splitlines()
     assert "| groupstream | streaming | 0.000124 | 0.000123 | 0.000125 | 0.124 | 1.00 | 0.500 | 2 | 1 |" in lines
     assert "| slow | streaming | > 600 s | | | | | | | |" in lines
     assert "| groupstream | streaming | 1.00 | 1.00 | 10,000 |" in lines
-    found = json.loads((tmp_path / "formats.json").read_text())
-    assert found["versions"][-1] == "library 1.0" and found["machine"]["cores"] > 0
-    assert [len(case["runs"]) for case in found["cases"]] == [2, 0, 1]
+    found = load(tmp_path / "formats.json")
+    assert found.versions["library"] == "1.0"
+    assert [len(case["runs"]) for case in found.details["cases"]] == [2, 0, 1]
+    assert [(case.at, case.values) for case in found.cases if case.figure == "time"] == [
+        (1_000, (0.000123, 0.000125)),
+        (10_000, (0.00125,)),
+    ]
+    assert [(each.what, each.why) for each in found.not_measured] == [("slow", f"{SMALL}: > 600 s")]
+
+
+def test_the_ratio_of_a_format_is_its_time_in_times_of_ours(tmp_path: Path) -> None:
+    cases = [
+        Case(format_that(OURS), SMALL, [run(0, 1.0), run(1, 2.0)]),
+        Case(format_that("other"), SMALL, [run(0, 3.0), run(1, 8.0)]),
+    ]
+    keep(cases, "About.", Limits(), tmp_path)
+    [ratio] = load(tmp_path / "formats.json").ratios
+    assert (ratio.name, ratio.values, ratio.better) == (f"other / {OURS}, time at 1,000", (3.0, 4.0), "higher")
