@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfil
 TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 
-.PHONY: help setup demo up deployments test test-reader quick check docs format lock clean bench bench-full bench-guard bench-peers
+.PHONY: help setup demo up deployments test test-reader quick check docs format lock clean bench bench-full bench-guard bench-peers bench-page
 .DEFAULT_GOAL := help
 
 help:
@@ -20,7 +20,7 @@ help:
 	@echo "make check   lint, types, import layers"
 	@echo "make docs    build the site of the documentation into site/"
 	@echo "make bench   run the short benchmarks (5 minutes), and compare their ratios with the kept ones: make bench-guard"
-	@echo "make bench-full  run all benchmarks (hours, 30 GB)"
+	@echo "make bench-full  run all benchmarks (hours, 30 GB), and write docs/benchmarks.md from them: make bench-page"
 	@echo "make bench-peers  make the environments of the peers that cannot live beside us (5 GB)"
 	@echo "make deployments  write the deployments of specs/ into prefect.yaml"
 	@echo "make setup   make the environment for development (demo and test do it by themselves)"
@@ -105,6 +105,9 @@ bench-full: $(VENV)/dev
 
 bench-guard: $(VENV)/dev
 	@$(BIN)/python -m benchmarks.guard $(BENCH)
+
+bench-page: $(VENV)/dev
+	@$(BIN)/python scripts/render_benchmarks.py
 
 bench-peers: $(PEERS)/dataset_grouper/made $(PEERS)/formats/made
 

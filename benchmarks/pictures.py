@@ -1,0 +1,46 @@
+"""Pictures of what grows: a figure of each case over the number of examples, both axes logarithmic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.results import Case
+from cards.ink import svg_file
+from cards.training.inks import DARK, LIGHT, draw, strokes_of
+from cards.training.layout import Entry, finish_axes, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HEIGHT_INCHES = 3.2
+
+
+def growth_picture(name: str, cases: Sequence[Case]) -> str:
+    """An SVG file that follows light and dark, the same bytes for the same cases.
+
+    Args:
+        cases: of one figure, each with the size that it was measured at.
+    """
+    svg = draw(name, f"{cases[0].figure} over examples, of each case", lambda: _figure(cases))
+    file = svg_file(str(svg)).replace("<style>svg{", f"<style>svg{{{_series(LIGHT)}", 1)
+    return file.replace("dark){svg{", f"dark){{svg{{{_series(DARK)}", 1)
+
+
+def _figure(cases: Sequence[Case]) -> Figure:
+    strokes = strokes_of(list(dict.fromkeys(case.case for case in cases)))
+    looks = {
+        name: {"color": stroke.color, "linestyle": stroke.style, "linewidth": 1.6} for name, stroke in strokes.items()
+    }
+    figure, axes = new_axes(HEIGHT_INCHES, [Entry(looks[name], stroke.name) for name, stroke in strokes.items()])
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for name, look in looks.items():
+        points = sorted((case.at or 0.0, case.median) for case in cases if case.case == name)
+        axes.plot(*zip(*points, strict=True), marker="o", markersize=3, **look)
+    finish_axes(axes, "examples", f"{cases[0].figure}, {cases[0].unit}")
+    return figure
+
+
+def _series(colors: Sequence[str]) -> str:
+    return "".join(f"--series-{slot}:{color};" for slot, color in enumerate(colors))

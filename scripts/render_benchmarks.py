@@ -1,0 +1,71 @@
+"""Writes docs/benchmarks.md and its pictures from the JSON files that the benchmarks keep.
+
+Run it after a full run: make bench-page
+"""
+
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the benchmarks are of this checkout, and not installed
+
+from benchmarks.page import page
+from benchmarks.pictures import growth_picture
+from benchmarks.results import Result, load
+from benchmarks.suite import SUITE
+
+DOCS = ROOT / "docs"
+PAGE = "benchmarks.md"
+PICTURES = "assets/benchmarks"
+PLOTTED = {"formats": ("time", "memory")}  # by benchmark, the figures that have a picture
+
+
+def kept_results() -> dict[str, Result]:
+    """By the name of the benchmark, those that there are."""
+    return {each.name: load(each.kept_file) for each in SUITE if each.kept_file.exists()}
+
+
+def rendered(results: Mapping[str, Result]) -> dict[str, str]:
+    """The content of each file below docs/, by its path there."""
+    files, shown = {}, {}
+    for name, figures in PLOTTED.items():
+        for figure in figures:
+            cases = [c for c in (results[name].cases if name in results else ()) if c.figure == figure and c.at]
+            if cases:
+                path = f"{PICTURES}/{name}-{figure}.svg"
+                files[path] = growth_picture(f"{name}-{figure}", cases)
+                shown[path] = f"{name}: {figure} as the number of examples grows"
+    return {PAGE: page(results, SUITE, shown), **files}
+
+
+def differing(files: Mapping[str, str], docs: Path = DOCS) -> list[str]:
+    """What is not as rendered: missing, other, or a picture too many."""
+    there = {path.relative_to(docs).as_posix() for path in (docs / PICTURES).glob("*.svg")}
+    return sorted(there - set(files)) + [path for path, text in files.items() if _text(docs / path) != text]
+
+
+def write(files: Mapping[str, str], docs: Path = DOCS) -> None:
+    """Writes them, and removes pictures of earlier results."""
+    for path in differing(files, docs):
+        if path not in files:
+            (docs / path).unlink()
+            continue
+        (docs / path).parent.mkdir(parents=True, exist_ok=True)
+        (docs / path).write_text(files[path], encoding="utf-8")
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+if __name__ == "__main__":
+    made = rendered(kept_results())
+    if "--check" in sys.argv:
+        others = ", ".join(differing(made))
+        sys.exit(f"not what the JSON files say: {others}; run: make bench-page" if others else None)
+    write(made)
