@@ -19,6 +19,8 @@ live beside us have environments of their own, which `make bench-peers` makes. A
 ratio is the median of the ratios of the same turn.
 """
 
+_SMALL = 0.095  # a ratio below is shown as one of so many
+
 _NEVER = (
     ("a build on a cluster", "none was at hand; [FedC4](fedc4.md) works it out from what a core does"),
     ("buckets over a network", "servers on the same machine stand for them, some with a delay for each request"),
@@ -59,9 +61,9 @@ def _promises(results: Sequence[Result]) -> Iterator[str]:
     for result, each in found:
         unit = f" {each.unit}" if isinstance(each, Case) else ""
         sign = "≤" if each.better == "lower" else "≥"
-        numbers = [f"{_shown_ratio(number, each)}{unit}" for number in (each.limit or 0.0, each.median)]
+        target, found_words = f"{sign} {_target(each)}{unit}", f"{_shown_ratio(each.median, each)}{unit}"
         verdict = "kept" if each.is_kept else "**missed**"
-        yield f"| {_link(result.name)} | {_what(each)} | {sign} {' | '.join(numbers)} | {verdict} |"
+        yield f"| {_link(result.name)} | {_what(each)} | {target} | {found_words} | {verdict} |"
     yield ""
 
 
@@ -71,9 +73,15 @@ def _what(each: Case | Ratio) -> str:
     return f"{each.case}, {each.figure}" + ("" if each.at is None else f" at {each.at:,.0f}")
 
 
+def _target(each: Case | Ratio) -> str:
+    """As it was set, without digits that say nothing."""
+    limit = each.limit or 0.0
+    return f"1/{1 / limit:,.6g}" if isinstance(each, Ratio) and 0 < limit < _SMALL else f"{limit:,.6g}"
+
+
 def _shown_ratio(number: float, each: Case | Ratio) -> str:
     """A small ratio is one of so many."""
-    if isinstance(each, Ratio) and 0 < number < 0.095:
+    if isinstance(each, Ratio) and 0 < number < _SMALL:
         return f"1/{three_digits(1 / number)}"
     return three_digits(number)
 

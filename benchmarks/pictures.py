@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from benchmarks.results import Case
 from cards.ink import svg_file
 from cards.training.inks import DARK, LIGHT, draw, strokes_of
-from cards.training.layout import Entry, finish_axes, new_axes
+from cards.training.layout import Entry, finish_axes, new_axes, tick_words
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 HEIGHT_INCHES = 3.2
+OURS = "groupstream"  # its lines are thicker
 
 
 def growth_picture(name: str, cases: Sequence[Case]) -> str:
@@ -30,7 +32,8 @@ def growth_picture(name: str, cases: Sequence[Case]) -> str:
 def _figure(cases: Sequence[Case]) -> Figure:
     strokes = strokes_of(list(dict.fromkeys(case.case for case in cases)))
     looks = {
-        name: {"color": stroke.color, "linestyle": stroke.style, "linewidth": 1.6} for name, stroke in strokes.items()
+        name: {"color": stroke.color, "linestyle": stroke.style, "linewidth": 2.6 if name.startswith(OURS) else 1.4}
+        for name, stroke in strokes.items()
     }
     figure, axes = new_axes(HEIGHT_INCHES, [Entry(looks[name], stroke.name) for name, stroke in strokes.items()])
     axes.set_xscale("log")
@@ -39,7 +42,19 @@ def _figure(cases: Sequence[Case]) -> Figure:
         points = sorted((case.at or 0.0, case.median) for case in cases if case.case == name)
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, **look)
     finish_axes(axes, "examples", f"{cases[0].figure}, {cases[0].unit}")
+    _name_decades(axes, sorted({case.at or 0.0 for case in cases}))
     return figure
+
+
+def _name_decades(axes: Axes, sizes: Sequence[float]) -> None:
+    """A number at each size, and at each power of ten of the figure."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    axes.xaxis.set_major_locator(FixedLocator(sizes))
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: tick_words(value)))
 
 
 def _series(colors: Sequence[str]) -> str:
