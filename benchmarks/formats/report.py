@@ -12,8 +12,8 @@ from benchmarks.formats.formats import OURS
 from benchmarks.formats.growth import Growth, growth_of
 from benchmarks.formats.runs import Case, Limits
 from benchmarks.numbers import three_digits
+from benchmarks.results import Better, NotMeasured, Ratio, Result, result_of
 from benchmarks.results import Case as Figure
-from benchmarks.results import NotMeasured, Ratio, Result, result_of
 from benchmarks.results import keep as keep_result
 
 RESULTS = Path(__file__).parent / "results"
@@ -47,7 +47,7 @@ def _result(cases: Sequence[Case], about: str | None, limits: Limits, growth: di
         "formats",
         about,
         _versions_of(cases),
-        [figure for case in measured for figure in _figures(case)],
+        [*_exponents(growth), *(figure for case in measured for figure in _figures(case))],
         [ratio for case in measured if (ratio := _ratio(case, cases)) is not None],
         list(dict.fromkeys(_without(case) for case in cases if not case.runs)),
         details=details,
@@ -67,6 +67,11 @@ def _versions_of(cases: Sequence[Case]) -> dict[str, str]:
     return {name: version for name, _, version in (library.rpartition(" ") for library in libraries)}
 
 
+def _exponents(growth: dict[str, Growth]) -> Iterator[Figure]:
+    for name, one in growth.items():
+        yield Figure(case=name, figure="growth of time", unit="power of examples", values=(one.exponent,))
+
+
 def _figures(case: Case) -> Iterator[Figure]:
     at, name = case.size.num_examples, case.format.name
     yield Figure(case=name, values=tuple(run.seconds for run in case.runs), at=at)
@@ -79,7 +84,8 @@ def _ratio(case: Case, cases: Sequence[Case]) -> Ratio | None:
     values = ratios_to_ours(case, cases)
     if case.format.name == OURS or not values:
         return None
-    return Ratio(case=case.format.name, peer=OURS, values=values, better="higher", at=case.size.num_examples)
+    better: Better = "lower" if case.format.name.startswith(OURS) else "higher"  # another way of ours is no peer
+    return Ratio(case=case.format.name, peer=OURS, values=values, better=better, at=case.size.num_examples)
 
 
 def ratio_to_ours(case: Case, cases: Sequence[Case]) -> float | None:

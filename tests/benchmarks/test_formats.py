@@ -126,7 +126,9 @@ def test_the_ratio_of_a_format_is_its_time_in_times_of_ours(tmp_path: Path) -> N
     cases = [
         Case(format_that(OURS), SMALL, [run(0, 1.0), run(1, 2.0)]),
         Case(format_that("other"), SMALL, [run(0, 3.0), run(1, 8.0)]),
+        Case(format_that(f"{OURS}, by id"), SMALL, [run(0, 2.0)]),
     ]
     keep(cases, "About.", Limits(), tmp_path)
-    [ratio] = load(tmp_path / "formats.json").ratios
+    ratio, by_id = load(tmp_path / "formats.json").ratios
     assert (ratio.name, ratio.values, ratio.better) == (f"other / {OURS}, time at 1,000", (3.0, 4.0), "higher")
+    assert by_id.better == "lower", "another way of ours should not become slower"
