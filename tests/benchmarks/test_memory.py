@@ -16,14 +16,14 @@ SHARED = f"""
 import os, time
 block = bytearray(b"x") * {150 * MB}
 child = os.fork()
-time.sleep(0.6)
+time.sleep(3)  # a busy machine looks more rarely
 if child:
     os.waitpid(child, 0)
     print("{{}}")
 """
 OWN = f"""
 import subprocess, sys, time
-code = "import time; block = bytearray(b'x') * {100 * MB}; time.sleep(0.8)"
+code = "import time; block = bytearray(b'x') * {100 * MB}; time.sleep(4)"
 two = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
 [process.wait() for process in two]
 """
@@ -45,7 +45,7 @@ import pathlib, time
 path = pathlib.Path({str(tmp_path / "deep" / "file")!r})
 path.parent.mkdir()
 path.write_bytes(b"x" * 5_000_000)
-time.sleep(1.2)
+time.sleep(3)
 path.unlink()
 """
     used = watch([sys.executable, "-c", code], [tmp_path])
