@@ -165,8 +165,16 @@ def test_what_else_fails_on_a_cluster_is_one_line(job_server, tmp_path):
     )
 
 
+@pytest.fixture
+def takes_interrupts() -> Iterator[None]:
+    """A shell in the background has its commands ignore them."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
 @pytest.mark.integration
-def test_an_interrupted_build_cancels_the_job_of_a_cluster(job_server, tmp_path, caplog):
+def test_an_interrupted_build_cancels_the_job_of_a_cluster(job_server, tmp_path, caplog, takes_interrupts):
     from functools import partial
 
     started = tmp_path / "started"

@@ -260,15 +260,15 @@ def test_a_build_that_died_is_recorded_as_failed(store, registry, publish_into, 
         publish_into(dying, registry, "text@1.0.0", run="dead")
     assert examine(store, registry) == []
     assert examine(store, registry, now=NOW + timedelta(hours=23)) == []
-    assert found(examine(store, registry, now=NOW + timedelta(hours=25))) == [("run_long", "text", False)]
+    assert found(examine(store, registry, now=NOW + timedelta(hours=30))) == [("run_long", "text", False)]
     registry.finish_run("dead", "failed")
-    assert mended(store, registry, now=NOW + timedelta(hours=25)) == ["build_dead"]
+    assert mended(store, registry, now=NOW + timedelta(hours=30)) == ["build_dead"]
     assert registry.versions("text")[0].state == "failed"
 
 
 def test_a_run_that_does_not_end_is_noted_and_remains_no_fault(store, registry) -> None:
     registry.start_run("r1", store.root, "text", "d")
-    [note] = examine(store, registry, now=NOW + timedelta(hours=30))
+    [note] = examine(store, registry, now=datetime.now(UTC) + timedelta(hours=30))
     assert (note.kind, note.wrong, note.remains) == ("run_long", "run r1 has been running for 30 hours", False)
 
 
