@@ -1,18 +1,23 @@
-"""Prefect's server as `groupstream up` runs it: it asks its own database again where that was busy.
+"""Prefect's server as `groupstream up` runs it: it lives with SQLite, which lets one write at a time.
 
-SQLite lets one write at a time, and the server answers 503, "ask again", to whoever comes second. Prefect's client does
-so; its page does not, and shows "Unknown error while creating flow run" to every third person who submits our form. On
-PostgreSQL this does not happen, so other servers are started as Prefect says.
+- The server answers 503, "ask again", to whoever comes second. Prefect's client does so; its page does not, and shows
+  "Unknown error while creating flow run" to every third person who submits our form. Here it is asked again.
+- It has 15 connections. On a slow disk as many may wait to write while the one that writes asks for one more, which
+  stands still until SQLite gives up after 60 s; others are answered 500 until then. Here there is no such limit.
+
+On PostgreSQL neither happens, so other servers are started as Prefect says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import uvicorn
 from prefect.server.api.server import create_app
+from prefect.server.database import configurations
 from prefect.settings import get_current_settings
 
 Message = MutableMapping[str, Any]
@@ -74,8 +79,15 @@ def _again(request: list[Message], receive: Receive) -> Receive:
     return receive_again
 
 
+def open_connections_as_needed() -> None:
+    """Prefect's settings of a pool are those of PostgreSQL's, and are given as before; SQLite's has none."""
+    name = "create_async_engine"
+    setattr(configurations, name, functools.partial(getattr(configurations, name), max_overflow=-1))
+
+
 def main() -> None:
     """Serves API, page and services where the settings of Prefect say, until a signal ends it."""
+    open_connections_as_needed()
     settings = get_current_settings().server
     app = create_app(final=True)
     app.add_middleware(AskAgain)

@@ -1,17 +1,20 @@
-"""The server of `groupstream up` answers that it is busy only when it stays so."""
+"""The server of `groupstream up` answers that it is busy only when it stays so, and never for want of connections."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from prefect.server.database import configurations
 
-from orchestration.server import WAITS, AskAgain
+from orchestration.server import WAITS, AskAgain, open_connections_as_needed
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +89,17 @@ def test_a_body_that_comes_in_parts_comes_whole() -> None:
     ask: Callable[..., Awaitable[None]] = app_that_is_busy(1, bodies)
     asyncio.run(ask(scope, next_message, send))
     assert bodies == [b"in parts"] * 2 and next(each.get("status") for each in sent) == 201
+
+
+def test_as_many_transactions_are_open_as_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's own limit is 15, and a 16th would wait for 30 s."""
+    monkeypatch.setitem(vars(configurations), "create_async_engine", vars(configurations)["create_async_engine"])
+    open_connections_as_needed()
+
+    async def open_at_once() -> None:
+        engine = await configurations.AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path}/server.db").engine()
+        async with asyncio.timeout(20), AsyncExitStack() as stack:
+            for _ in range(40):
+                await stack.enter_async_context(engine.begin())
+
+    asyncio.run(open_at_once())
