@@ -78,8 +78,9 @@ def open_problem(spec: TrainSpec, folder: Path) -> Problem:
     if isinstance(spec.model, Transformer):
         return _of_text(spec, spec.model, dataset, groups, folder)
     labels = find_labels(dataset, spec.model.label)
-    if spec.model.kind == "logistic_regression" and spec.model.numbers:
-        numbers = choose_numbers(dataset, labels, spec.model.numbers)
+    if spec.model.kind == "logistic_regression" and (spec.model.numbers or spec.model.categories):
+        scaled_by = groups.training if spec.model.standardise else None
+        numbers = choose_numbers(dataset, labels, spec.model.numbers, spec.model.categories, scaled_by)
         of_numbers = LogisticRegressionSizes(numbers.num_features, labels.num_classes)
         return Problem(dataset, groups, numbers, logistic_regression(of_numbers), of_numbers)
     images = find_images(dataset, labels, spec.model.image)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from training.spec_algorithms import Part
 
@@ -50,14 +50,26 @@ class Cnn(Part):
 
 
 class LogisticRegression(Part):
-    """One layer, on images or on numbers."""
+    """One layer, on images, or on numbers and categories."""
 
     model_config = ConfigDict(title="Logistic regression")
 
     kind: Literal["logistic_regression"] = "logistic_regression"
     numbers: list[str] = Field([], description="Features that are numbers. Default: none, an image is used.")
+    categories: list[str] = Field(
+        [], description="Features of text or whole numbers of which each value is a class: 1 for its own, 0 for others."
+    )
+    standardise: bool = Field(
+        False, description="Give the numbers mean 0 and variance 1, as they are in the groups that take part."
+    )
     image: str | None = Field(None, description="The feature with the image. Default: the only one.")
     label: str | None = Field(None, description="The feature with the class. Default: the one with class names.")
+
+    @model_validator(mode="after")
+    def _has_what_it_standardises(self) -> LogisticRegression:
+        if self.standardise and not self.numbers:
+            raise ValueError("standardise is for features that are numbers; name them under numbers, or leave it out")
+        return self
 
 
 AnyModel = Annotated[Transformer | Cnn | LogisticRegression, Field(discriminator="kind")]
