@@ -163,6 +163,7 @@ SUITE = (
         variables=("WIKI_ROOT",),
         libraries=("tokenizers",),
     ),
+    Benchmark("training.rounds", "iteration as a share of a training round", minutes=4, libraries=("jax",)),
     Benchmark(
         "training.models",
         "the share of the machine's arithmetic that a training step uses",
