@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,3 +100,26 @@ def test_the_command_keeps_and_compares(tmp_path: Path, capsys: pytest.CaptureFi
     assert "| reader.iterate | stored / raw, time | 1.1 | 50% | ≤ 1.65 | 5 | WORSE |" in said
     assert f"python -m benchmarks --short --only reader.iterate {tmp_path}" in said
     assert f"python -m benchmarks.guard {tmp_path} --keep" in said
+
+
+def test_what_is_worse_is_run_again_and_fails_if_it_stays_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[list[str]] = []
+    later = iter([5.0, 1.2, 5.0, 5.0])
+
+    def run_all(benchmarks: list[Any], folder: Path, *, is_short: bool) -> int:
+        called.append([each.name for each in benchmarks])
+        keep(result(FASTER.model_copy(update={"values": (next(later),)})), [], folder / "short" / "reader")
+        return 0
+
+    monkeypatch.setattr(guard, "run_all", run_all)
+    kept_file = tmp_path / "kept.json"
+    kept_file.write_text(kept(stored__raw=KeptRatio(ratio=1, better="lower")).model_dump_json())
+    call = [str(tmp_path), "--kept", str(kept_file), "--tries", "3"]
+    keep(result(FASTER.model_copy(update={"values": (5.0,)})), [], tmp_path / "short" / "reader")
+    assert guard.main(call) == 0, "the third time"
+    assert called == [["reader.iterate"]] * 2
+    assert guard.main(call) == 0, "it is as it was kept, and nothing runs"
+    assert len(called) == 2
+    keep(result(FASTER.model_copy(update={"values": (5.0,)})), [], tmp_path / "short" / "reader")
+    assert guard.main(call) == 1, "each time"
+    assert len(called) == 4
