@@ -1,4 +1,4 @@
-"""Pictures of what grows: a figure of each case over the number of examples, both axes logarithmic."""
+"""Pictures of what grows: a figure of each case over the number of examples or their size, both axes logarithmic."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ HEIGHT_INCHES = 3.2
 OURS = "groupstream"  # its lines are thicker
 
 
-def growth_picture(name: str, cases: Sequence[Case]) -> str:
+def growth_picture(name: str, cases: Sequence[Case], across: str = "examples") -> str:
     """An SVG file that follows light and dark, the same bytes for the same cases.
 
     Args:
         cases: of one figure, each with the size that it was measured at.
+        across: what that size is.
     """
-    svg = draw(name, f"{cases[0].figure} over examples, of each case", lambda: _figure(cases))
+    svg = draw(name, f"{cases[0].figure} over {across}, of each case", lambda: _figure(cases, across))
     file = svg_file(str(svg)).replace("<style>svg{", f"<style>svg{{{_series(LIGHT)}", 1)
     return file.replace("dark){svg{", f"dark){{svg{{{_series(DARK)}", 1)
 
 
-def _figure(cases: Sequence[Case]) -> Figure:
+def _figure(cases: Sequence[Case], across: str) -> Figure:
     strokes = strokes_of(list(dict.fromkeys(case.case for case in cases)))
     looks = {
         name: {"color": stroke.color, "linestyle": stroke.style, "linewidth": 2.6 if name.startswith(OURS) else 1.4}
@@ -41,7 +42,7 @@ def _figure(cases: Sequence[Case]) -> Figure:
     for name, look in looks.items():
         points = sorted((case.at or 0.0, case.median) for case in cases if case.case == name)
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, **look)
-    finish_axes(axes, "examples", f"{cases[0].figure}, {cases[0].unit}")
+    finish_axes(axes, across, f"{cases[0].figure}, {cases[0].unit}")
     _name_decades(axes, sorted({case.at or 0.0 for case in cases}))
     return figure
 

@@ -139,6 +139,13 @@ SUITE = (
     ),
     Benchmark("pipeline.scale", "1 and 10 GB in a million groups, one hot group, tiny groups", minutes=8, disk_gb=28),
     Benchmark(
+        "pipeline.profile",
+        "where the time of a build goes, and what the limit is",
+        minutes=10,
+        disk_gb=6,
+        short=("$FOLDER", "--one", "--mb=100", "--turns=3"),
+    ),
+    Benchmark(
         "pipeline.rates",
         "what one core does of each stage",
         full=("--measure", "--folder", "$FOLDER"),

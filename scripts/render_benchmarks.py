@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md and its pictures from the JSON files that the benchmarks keep.
+"""Writes docs/benchmarks.md, docs/build-profile.md and their pictures from the JSON files that the benchmarks keep.
 
 Run it after a full run: make bench-page
 """
@@ -16,13 +16,20 @@ sys.path.insert(0, str(ROOT))  # the benchmarks are of this checkout, and not in
 
 from benchmarks.page import page
 from benchmarks.pictures import growth_picture
+from benchmarks.pipeline.profile import figures as profile_figures
+from benchmarks.pipeline.profile.page import page as profile_page
 from benchmarks.results import Result, load
 from benchmarks.suite import SUITE
 
 DOCS = ROOT / "docs"
 PAGE = "benchmarks.md"
+PROFILE, PROFILE_PAGE = "pipeline.profile", "build-profile.md"
 PICTURES = "assets/benchmarks"
 PLOTTED = {"formats": ("time", "memory")}  # by benchmark, the figures that have a picture
+PROFILE_PLOTTED = {  # what each goes over, and in words
+    profile_figures.BY_SIZE: ("examples", "speed as the source grows"),
+    profile_figures.BY_EXAMPLE: ("bytes of an example", "speed as examples grow"),
+}
 
 
 def kept_results() -> dict[str, Result]:
@@ -40,7 +47,18 @@ def rendered(results: Mapping[str, Result]) -> dict[str, str]:
                 path = f"{PICTURES}/{name}-{figure}.svg"
                 files[path] = growth_picture(f"{name}-{figure}", cases)
                 shown[path] = f"{name}: {figure} as the number of examples grows"
-    return {PAGE: page(results, SUITE, shown), **files}
+    return {PAGE: page(results, SUITE, shown), **files, **_profile(results.get(PROFILE))}
+
+
+def _profile(result: Result | None) -> dict[str, str]:
+    """The page on where the time of a build goes, with its pictures."""
+    files, shown = {}, {}
+    for figure, (across, words) in PROFILE_PLOTTED.items() if result else ():
+        assert result is not None
+        path = f"{PICTURES}/profile-{figure.replace(' ', '-')}.svg"
+        files[path] = growth_picture(Path(path).stem, [c for c in result.cases if c.figure == figure], across)
+        shown[path] = words
+    return {PROFILE_PAGE: profile_page(result, shown), **files}
 
 
 def differing(files: Mapping[str, str], docs: Path = DOCS) -> list[str]:

@@ -93,7 +93,11 @@ class Made:
 
 def make_data(folder: Path, name: str, part: float = 1.0) -> Made:
     """Makes a source of `SOURCES` below `folder`, if it is not there."""
-    data = SOURCES[name].part(part)
+    return make_source(folder, name, SOURCES[name].part(part))
+
+
+def make_source(folder: Path, name: str, data: Data) -> Made:
+    """Makes a source like `data` below `folder`, if one of this name and size is not there."""
     target = folder / f"{name}-{data.num_examples}"
     described = target / "made.json"
     if not described.exists():

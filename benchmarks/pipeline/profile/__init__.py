@@ -1,0 +1,1 @@
+"""Where the time of a build goes, and what the limit is: see `__main__`."""
