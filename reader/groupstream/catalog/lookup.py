@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from groupstream.catalog.files import read_catalog, read_catalog_at
-from groupstream.catalog.model import LATEST, DatasetCatalog
+from groupstream.catalog.model import LATEST, CatalogVersion, DatasetCatalog
 from groupstream.errors import CorruptError, StoreError
 from groupstream.layout import CATALOG, MANIFEST, TOMBSTONE, is_version, version_key
 from groupstream.stores import HttpStore, Store
@@ -34,8 +34,9 @@ def published_versions(store: Store, name: str) -> list[str]:
     """
     found = version_folders(store, name)
     catalog = catalog_if_readable(store, name) if found else None
+    known = {each.version: each for each in catalog.versions} if catalog else {}
     with ThreadPoolExecutor(min(len(found), _THREADS) or 1) as threads:
-        there = threads.map(lambda v: _is_there(store, name, v, catalog), found)
+        there = threads.map(lambda v: _is_there(store, f"{name}/{v}", known.get(v)), found)
         return [v for v, is_there in zip(found, there, strict=True) if is_there]
 
 
@@ -71,9 +72,8 @@ def version_folders(store: Store, name: str) -> list[str]:
     return sorted((v for v in store.folders(name) if is_version(v)), key=version_key)
 
 
-def _is_there(store: Store, name: str, version: str, catalog: DatasetCatalog | None) -> bool:
+def _is_there(store: Store, folder: str, known: CatalogVersion | None) -> bool:
     """Whether it is published, and not deleted."""
-    known, folder = catalog.get(version) if catalog else None, f"{name}/{version}"
     if known is not None:
         return known.is_readable and is_published(store, folder)
     return is_published(store, folder) and store.size_bytes(f"{folder}/{TOMBSTONE}") is None
