@@ -161,6 +161,13 @@ SUITE = (
     Benchmark("checks.examples", "what checks of examples add to a build", minutes=3, disk_gb=1.5),
     Benchmark("checks.files", "what it takes to read back what was written", minutes=3, disk_gb=1.5),
     Benchmark("checks.groups", "every kind of check of groups, on five million"),
+    Benchmark(
+        "fedc4_size",
+        "15.6 million groups, 10,000 shards, 100,000 versions: which time and memory grows how",
+        minutes=60,
+        disk_gb=8,
+        short=("$FOLDER", "--groups=800000", "--turns=3", "--cases", "join the index", "drift, same seed"),
+    ),
     Benchmark("pull.cuts", "5 GB over HTTP, all connections cut ten times", minutes=3, disk_gb=11),
     Benchmark(
         "training.data",

@@ -12,7 +12,7 @@ from benchmarks.formats.runs import Case
 
 @dataclass(frozen=True)
 class Growth:
-    """Of one format.
+    """Of one format, or of another thing that takes time.
 
     Attributes:
         exponent: the slope of log seconds over log examples, by least squares; 1 is a straight line through the origin,
@@ -32,10 +32,11 @@ def growth_of(cases: Sequence[Case]) -> dict[str, Growth]:
     for case in cases:
         if case.runs:
             points.setdefault(case.format.name, []).append((case.size.num_examples, case.seconds))
-    return {name: _fitted(sorted(found)) for name, found in points.items() if len(found) > 1}
+    return {name: fitted(sorted(found)) for name, found in points.items() if len(found) > 1}
 
 
-def _fitted(points: Sequence[tuple[int, float]]) -> Growth:
+def fitted(points: Sequence[tuple[int, float]]) -> Growth:
+    """Of a count and its seconds, at two counts or more, ascending."""
     logs = np.log(points)
     return Growth(_slope(logs), _slope(logs[-2:]), tuple(count for count, _ in points))
 
