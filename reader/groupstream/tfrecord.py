@@ -18,7 +18,7 @@ import google_crc32c
 import numpy as np
 import pyarrow as pa
 
-from groupstream.binary import byte_lengths, fixed_width_binary, gather, joined, words_at, words_of
+from groupstream.binary import byte_lengths, data_of, fixed_width_binary, gather, joined, words_at, words_of
 from groupstream.errors import CorruptError
 
 HEADER_BYTES = 12
@@ -30,6 +30,7 @@ _LENGTH_AT = struct.Struct("<Q")
 _CRC = "<u4"
 _GAP = np.dtype([("crc", _CRC), ("reset", "V12")])  # as long as the footer of a record and the header of the next
 _LONG_BYTES = 4096  # of an average record: from there on a call for each costs less than the copy of all
+_VIEWED_BYTES = 512  # of an average record: from there on a view of each costs less than a copy
 _POLYNOMIAL = 0x82F63B78  # of CRC32C, reflected
 
 
@@ -57,10 +58,18 @@ def frame_records(records: pa.LargeBinaryArray, *more: pa.LargeBinaryArray) -> p
     header = np.empty((len(records), HEADER_BYTES), np.uint8)
     header[:, :8] = lengths.view(np.uint8).reshape(-1, 8)
     header[:, 8:] = _masked(_crc32c_of_lengths(lengths)).view(np.uint8).reshape(-1, 4)
-    crcs = crc32c_of_each(records.to_pylist())
+    crcs = crc32c_of_each(_values(records))
     for part in more:
         crcs = np.fromiter(map(google_crc32c.extend, crcs.tolist(), part.to_pylist()), np.uint32)
     return joined(fixed_width_binary(header), records, *more, fixed_width_binary(_masked(crcs)))
+
+
+def _values(records: pa.LargeBinaryArray) -> Iterable[bytes | np.ndarray]:
+    """The bytes of each record; of long ones a view."""
+    lengths = byte_lengths(records)
+    if lengths.sum() < _VIEWED_BYTES * len(records) or not len(records):
+        return records.to_pylist()
+    return _slices(np.frombuffer(data_of(records), np.uint8), np.cumsum(lengths) - lengths, np.cumsum(lengths))
 
 
 def find_frames(block: bytes, start: int = 0) -> Frames:
@@ -151,11 +160,14 @@ def _check_records(block: bytes, frames: Frames, where: str) -> None:
     stored = words_at(block, ends, _CRC)
     if frames.end < _LONG_BYTES * len(ends) and _together_they_match(block, frames.end, ends, stored):
         return
-    data = np.frombuffer(block, np.uint8)
-    each = crc32c_of_each(data[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
+    each = crc32c_of_each(_slices(np.frombuffer(block, np.uint8), starts, ends))
     bad = stored != _masked(each)
     if bad.any():
         raise CorruptError(_wrong_crc(where, "data", int(starts[bad][0]) - HEADER_BYTES))
+
+
+def _slices(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> Iterator[np.ndarray]:
+    return (data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def _together_they_match(block: bytes, size: int, ends: np.ndarray, stored: np.ndarray) -> bool:

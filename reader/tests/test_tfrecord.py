@@ -142,6 +142,16 @@ def test_a_sliced_array_is_framed_as_it_reads() -> None:
     assert frame_records(records.slice(1, 2)).to_pylist() == [framed([b"one"]), framed([b"two"])]
 
 
+def test_a_record_has_the_same_frame_beside_long_ones_and_after_a_slice() -> None:
+    """The CRCs of long records are of views, in which the place of each counts."""
+    values = [b"zero", b"a" * 10_000, b"", b"b" * 3_000, b"short", b"last"]
+    records = pa.array(values, pa.large_binary())
+    frames = frame_records(records.slice(1, 4), pa.array([b"-one", b"-two", b"", b"-four"], pa.large_binary()))
+    wanted = [b"a" * 10_000 + b"-one", b"-two", b"b" * 3_000, b"short-four"]
+    assert frames.to_pylist() == [framed([value]) for value in wanted]
+    assert read_all(bytes(data_of(frames))) == wanted
+
+
 def test_lengths_of_every_width_are_framed() -> None:
     records = [b"x" * n for n in (0, 1, 255, 256, 65535, 65536, 2**24)]
     data = framed(records)
