@@ -61,7 +61,9 @@ def test_each_value_of_a_category_is_a_number_that_is_one_where_it_is_there(good
         assert label == n % 2
 
 
-def test_numbers_get_mean_0_and_variance_1_over_the_groups_that_take_part(goods):
+@pytest.mark.parametrize("chunk_bytes", [1, 4 << 20])  # a group at a time, and all at once
+def test_numbers_get_mean_0_and_variance_1_over_the_groups_that_take_part(goods, chunk_bytes, monkeypatch):
+    monkeypatch.setattr("groupstream.chunk.CHUNK_BYTES", chunk_bytes)
     divided = divide_groups(goods, fraction=0.4, seed=3)
     form = choose_numbers(goods, find_labels(goods, "sold"), ["price", "box"], (), divided.training)
     taken = [row for group in divided.training for row in group.examples()]
