@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the benchmarks are of this checkout, and not installed
 
+from benchmarks.comparison import comparison
 from benchmarks.page import page
 from benchmarks.pictures import growth_picture
 from benchmarks.pipeline.profile import figures as profile_figures
@@ -23,6 +24,7 @@ from benchmarks.suite import SUITE
 
 DOCS = ROOT / "docs"
 PAGE = "benchmarks.md"
+COMPARISON = "comparison.md"
 PROFILE, PROFILE_PAGE = "pipeline.profile", "build-profile.md"
 PICTURES = "assets/benchmarks"
 PLOTTED = {"formats": ("time", "memory")}  # by benchmark, the figures that have a picture
@@ -82,7 +84,7 @@ def _text(path: Path) -> str | None:
 
 
 if __name__ == "__main__":
-    made = rendered(kept_results())
+    made = rendered(kept_results()) | {COMPARISON: comparison(kept_results())}
     if "--check" in sys.argv:
         others = ", ".join(differing(made))
         sys.exit(f"not what the JSON files say: {others}; run: make bench-page" if others else None)
