@@ -15,9 +15,22 @@ def on_config(config: Any) -> Any:
     """Adds the decisions to the navigation, and leaves out pages that another part of the project has yet to bring."""
     docs = Path(config.docs_dir)
     decisions = [f"decisions/{path.name}" for path in sorted((docs / "decisions").glob("*.md"))]
-    config.nav = [entry for entry in config.nav if not isinstance(entry, str) or (docs / entry).exists()]
-    config.nav.append({"Decisions": decisions})
+    config.nav = _present(config.nav, docs)
+    next(entry["Explanation"] for entry in config.nav if "Explanation" in entry).append({"Decisions": decisions})
     return config
+
+
+def _present(entries: list[Any], docs: Path) -> list[Any]:
+    """A part of the navigation without pages that are not there."""
+    found: list[Any] = []
+    for entry in entries:
+        if isinstance(entry, str):
+            found += [entry] * (docs / entry).exists()
+        else:
+            found.append(
+                {title: _present(part, docs) if isinstance(part, list) else part for title, part in entry.items()}
+            )
+    return found
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
