@@ -48,11 +48,12 @@ def _figure(cases: Sequence[Case], across: str) -> Figure:
 
 
 def _name_decades(axes: Axes, sizes: Sequence[float]) -> None:
-    """A number at each size, and at each power of ten of the figure."""
+    """A number at each size, and at each power of ten of the figure, or closer where it spans less than two."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+    least, most = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(10, (1.0,) if most > 100 * least else (1.0, 2.0, 5.0), numticks=12))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
         axis.set_major_formatter(FuncFormatter(lambda value, _: tick_words(value)))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.pictures import growth_picture
 from benchmarks.pipeline.build import import_all
 from benchmarks.pipeline.profile import tables
 from benchmarks.pipeline.profile.figures import BY_EXAMPLE, BY_SIZE, cases_of, ratios_of
@@ -17,7 +18,7 @@ from benchmarks.pipeline.profile.limits import DISK, FLOOR, MUST, measure
 from benchmarks.pipeline.profile.page import page
 from benchmarks.pipeline.profile.sources import grid, make_spec
 from benchmarks.pipeline.profile.stages import Milestones, build_whole
-from benchmarks.results import result_of
+from benchmarks.results import Case, result_of
 from pipelines.progress import Progress, write_progress
 
 FRAMES = (str(ROOT / "reader/groupstream/tfrecord.py"), 1, "frame_records")
@@ -158,3 +159,18 @@ def test_a_whole_build_has_every_stage(shape: Shape, tmp_path: Path) -> None:
     assert tuple(built.seconds) == STAGES and min(built.seconds.values()) >= 0
     assert built.num_examples == shape.num_examples // 8 * 8
     assert built.stored_bytes == sum(path.stat().st_size for path in built.shards)
+
+
+@pytest.mark.parametrize(("load", "is_said"), [(1.9, False), (9.0, True)])
+def test_the_page_says_that_the_machine_was_busy(found: Found, load: float, is_said: bool) -> None:
+    result = result_of("pipeline.profile", "", (), cases_of(found), details=found.model_dump())
+    machine = result.machine.model_copy(update={"load": load, "cores": 2})
+    assert ("The machine was busy" in page(result.model_copy(update={"machine": machine}), {})) is is_said
+
+
+def test_a_picture_of_less_than_a_power_of_ten_has_numbers_too() -> None:
+    cases = [
+        Case(case="a", figure="speed", unit="MB/s", values=(value,), at=at) for at, value in ((100, 2.2), (1000, 6))
+    ]
+    svg = growth_picture("some-speed", cases, "bytes of an example")
+    assert ">5<" in svg and "bytes of an example" in svg and ">examples<" not in svg

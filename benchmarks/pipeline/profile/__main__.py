@@ -68,7 +68,8 @@ def main() -> None:
 
 def profiled(shapes: Sequence[Shape]) -> list[Shape]:
     """Those that get a profile: at the middle size, in many groups."""
-    return [shape for shape in shapes if is_middle(shape, shapes) and shape.groups == "many"]
+    chosen = [shape for shape in shapes if is_middle(shape, shapes) and shape.groups == "many"]
+    return sorted(chosen, key=lambda shape: shape.example_bytes)
 
 
 def is_middle(shape: Shape, shapes: Sequence[Shape]) -> bool:

@@ -68,7 +68,7 @@ def page(result: Result | None, pictures: Mapping[str, str]) -> str:
     if result is None:
         return HEAD + NOT_MEASURED
     found = Found.of(result.details)
-    lines = [HEAD, *_in_words(found), _SPEED]
+    lines = [HEAD, *_in_words(found), *_busy(result), _SPEED]
     lines += [line for path, about in pictures.items() for line in (f"![{about}]({path})", "")]
     lines += [*tables.speeds(by_size(found), tables.size_words), ""]
     lines += tables.speeds(by_example(found), tables.example_words)
@@ -85,10 +85,20 @@ def _in_words(found: Found) -> Iterator[str]:
     """What the figures say."""
     plain = [point for point in by_size(found) if (point.num_workers, point.shape.groups) == (1, "many")]
     small, large = plain[0], plain[-1]
+    by_bytes = sorted(found.points, key=lambda point: point.shape.example_bytes)
     yield "## In short\n"
     yield f"- {_fixed(small, large)}"
-    yield from (f"- {_work(point)}" for point in found.points if point.limits)
+    yield from (f"- {_work(point)}" for point in by_bytes if point.limits)
     yield from (f"- {_kinds(profile)}" for profile in found.profiles)
+
+
+def _busy(result: Result) -> Iterator[str]:
+    """That something else ran too, where it did."""
+    if result.machine.load > result.machine.cores + 1:
+        yield (
+            f"\nThe machine was busy with other things: its load was {result.machine.load:g}, with "
+            f"{result.machine.cores} cores. Seconds, speeds and ratios are rough; run it again on a quiet one."
+        )
 
 
 def _fixed(small: Point, large: Point) -> str:

@@ -10,7 +10,7 @@ from benchmarks.pipeline.profile.figures import by_example, by_size, name_of
 from benchmarks.pipeline.profile.found import STAGES, WORK, Found, Point, Profile, Shape
 from benchmarks.pipeline.profile.limits import ABOUT
 
-MOST_PLACES = 12
+MOST_PLACES = 8
 
 
 def tables(found: Found) -> list[str]:
@@ -50,7 +50,7 @@ def stages(points: Sequence[Point]) -> list[str]:
 
 def limits(points: Sequence[Point]) -> list[str]:
     """The speed of each alone, and how many times its seconds the work of a build takes, and all of it."""
-    measured = [point for point in points if point.limits]
+    measured = sorted((point for point in points if point.limits), key=_by_size)
     names = [name for name in ABOUT if any(name in point.limits for point in measured)]
     rows = [[name, ABOUT[name], *(_limit(point, name) for point in measured)] for name in names]
     return table(["limit", "what", *(point.shape.example_words for point in measured)], rows, 2)
