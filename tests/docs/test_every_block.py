@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,17 @@ def test_a_wrong_block_is_found(block: str, problem: str, tmp_path: Path) -> Non
     [found] = blocks_in(f"```{block}```\n", "page.md")
     with pytest.raises(Exception, match=problem):
         check(found, tmp_path)
+
+
+@pytest.mark.parametrize("page", ["README.md", "reader/README.md"])  # mkdocs looks after the others
+def test_links_of_a_readme_lead_to_files(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", (ROOT / page).read_text())
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / page).parent.joinpath(link).exists()] == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
 
 
 def test_a_block_without_an_end_is_found() -> None:
