@@ -152,12 +152,25 @@ def comparison(results: Mapping[str, Result]) -> str:
 
 def _features() -> Iterator[str]:
     yield "## What they have\n"
-    yield "groupstream has every line of this table. Empty: not found when documentation and code were read.\n"
-    yield f"| | {' | '.join(PEERS)} |"
-    yield "|---" * (len(PEERS) + 1) + "|"
+    yield f"groupstream has every line of this table. Looked at were {', '.join(PEERS[:-1])} and {PEERS[-1]}: of one that"
+    yield "a line does not name, neither documentation nor code were found to say so.\n"
+    yield "| | who else has it | who has not |"
+    yield "|---|---|---|"
     for what, who in FEATURES.items():
-        yield f"| {what} | {' | '.join(who.get(peer, '') for peer in PEERS)} |"
+        those = [_named(peer, who[peer]) for peer in PEERS if peer in who and not _is_no(who[peer])]
+        others = [_named(peer, who[peer]) for peer in PEERS if peer in who and _is_no(who[peer])]
+        yield f"| {what} | {', '.join(those) or 'none of these'} | {', '.join(others)} |"
     yield ""
+
+
+def _is_no(said: str) -> bool:
+    return said.partition(":")[0] == "no"
+
+
+def _named(peer: str, said: str) -> str:
+    """The peer, with what is more than yes or no."""
+    more = said.removeprefix("yes").removeprefix("no").strip(",: ")
+    return f"{peer} ({more})" if more else peer
 
 
 def _table(title: str, rows: tuple[Row, ...], results: Mapping[str, Result]) -> Iterator[str]:
