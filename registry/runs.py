@@ -124,11 +124,11 @@ class Runs(Connected):
     @retried
     def runs(self, name: str | None = None, limit: int = 50, root: str | None = None) -> list[RunRecord]:
         """The `limit` runs that started last, of one dataset or of all, newest first."""
-        query = select(Run).join(Run.dataset).order_by(Run.started_at.desc(), Run.id.desc()).limit(limit)
+        query = select(Run).order_by(Run.started_at.desc(), Run.id.desc()).limit(limit)
         if name is not None:
-            query = query.where(Dataset.name == name)
-        if root is not None:
-            query = query.where(Dataset.root == normal_root(root))
+            query = query.join(Run.dataset).where(Dataset.name == name)
+        if root is not None:  # not by a join: SQLite would then read and sort all runs of the root
+            query = query.where(Run.dataset.has(Dataset.root == normal_root(root)))
         with self._reading() as session:
             return [run_record(row) for row in session.scalars(query)]
 
