@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.fedc4_size.found import Found
-from benchmarks.fedc4_size.names import NAME, NUM_SHARDS, version_folder
+from benchmarks.fedc4_size.names import NAME, NUM_SHARDS, ROOT, version_folder
 from benchmarks.fedc4_size.shard_cases import make_manifest
 from groupstream import Manifest, layout
 from groupstream.catalog import LATEST, CatalogVersion, DatasetCatalog, describe_published
@@ -39,7 +39,7 @@ def make_catalog(folder: Path, num_versions: int) -> None:
         (path / layout.MANIFEST).touch()
     (folder / "root" / NAME / layout.CATALOG).write_bytes(catalog.to_json())
     with closing(Registry(_url(folder))) as registry:
-        registry.sync_catalog(_root(folder), catalog)
+        registry.sync_catalog(ROOT, catalog)
     (folder / "whole").touch()
 
 
@@ -79,7 +79,7 @@ def publish(folder: Path) -> Found:
         catalog = update_catalog(store, NAME, functools.partial(add_version, published=more))
     path.write_bytes(before)
     with closing(Registry(_url(folder))) as registry, found.timed("copy the catalog to the registry"):
-        registry.sync_catalog(_root(folder), catalog)
+        registry.sync_catalog(ROOT, catalog)
     return found
 
 

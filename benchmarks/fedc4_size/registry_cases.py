@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 import groupstream
 from benchmarks.fedc4_size.found import Found
-from benchmarks.fedc4_size.names import NUM_SHARDS, version_folder
+from benchmarks.fedc4_size.names import NUM_SHARDS, ROOT, version_folder
 from benchmarks.fedc4_size.shard_cases import make_manifest
 from groupstream import Manifest
 from registry import Registry
@@ -23,7 +23,6 @@ from registry.descriptions import columns_of_manifest
 from registry.models import Dataset, Run, RunInput, Version
 from registry.states import RunState, VersionState
 
-ROOT = "gs://bucket/datasets"
 _NUM_DATASETS = 100
 _ROWS_AT_ONCE = 1_000
 _START = datetime(2027, 1, 1, tzinfo=UTC)

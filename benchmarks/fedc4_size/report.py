@@ -12,7 +12,8 @@ from benchmarks.results import Case, Ratio, ratio_of
 
 MAX_EXPONENT = 1.2  # between the two largest sizes; a sort has 1.07 there
 _GROWS_SECONDS = 0.05  # what takes less is lost in what is the same for every size
-_UNITS = {"time": (1.0, "s"), "size": (1e6, "MB"), "memory": (1e6, "MB")}
+_GROWS = "processor time"  # which other work on the machine changes least
+_UNITS = {"time": (1.0, "s"), _GROWS: (1.0, "s"), "size": (1e6, "MB"), "memory": (1e6, "MB")}
 
 
 def cases_of(measured: Measured) -> Iterator[Case]:
@@ -25,7 +26,7 @@ def cases_of(measured: Measured) -> Iterator[Case]:
         yield Case(
             case=figure.name, figure=f"{figure.kind} of one more", unit=f"bytes, {figure.counted}", values=(each,)
         )
-    for figure, by_count in _shown(measured).items():
+    for figure, by_count in measured.values.items():
         scale, unit = _UNITS[figure.kind]
         for count, values in by_count.items():
             over = f"{figure.kind} over {figure.counted}"
@@ -33,19 +34,20 @@ def cases_of(measured: Measured) -> Iterator[Case]:
 
 
 def ratios_of(measured: Measured) -> Iterator[Ratio]:
-    """The time of the largest size in that of the one before it, which has a quarter."""
+    """The processor time of the largest size in that of the one before it, which has a quarter."""
     for figure in growth_of(measured):
         few, many = sorted(measured.values[figure].items())[-2:]
         turns = min(len(few[1]), len(many[1]))
-        yield ratio_of(figure.name, f"{few[0]:,} {figure.counted}", many[1][:turns], few[1][:turns], at=many[0])
+        peer = f"{few[0]:,} {figure.counted}"
+        yield ratio_of(figure.name, peer, many[1][:turns], few[1][:turns], at=many[0], figure=_GROWS)
 
 
 def growth_of(measured: Measured) -> dict[Figure, Growth]:
     """Of what takes long enough at the largest size."""
     found = {}
-    for figure, by_count in _shown(measured).items():
+    for figure, by_count in measured.values.items():
         points = [(count, median(values)) for count, values in sorted(by_count.items())]
-        if figure.kind == "time" and len(points) > 1 and points[-1][1] >= _GROWS_SECONDS:
+        if figure.kind == _GROWS and len(points) > 1 and points[-1][1] >= _GROWS_SECONDS:
             found[figure] = fitted(points)
     return found
 
@@ -53,9 +55,9 @@ def growth_of(measured: Measured) -> dict[Figure, Growth]:
 def one_more(measured: Measured) -> dict[Figure, float]:
     """Bytes that one more takes, from the two largest sizes."""
     found = {}
-    for figure, by_count in _shown(measured).items():
+    for figure, by_count in measured.values.items():
         points = [(count, median(values)) for count, values in sorted(by_count.items())][-2:]
-        if figure.kind != "time" and len(points) == 2:
+        if _UNITS[figure.kind][1] == "MB" and len(points) == 2:
             found[figure] = (points[1][1] - points[0][1]) / (points[1][0] - points[0][0])
     return found
 
@@ -64,7 +66,7 @@ def tables(measured: Measured) -> Iterator[str]:
     """One for each axis."""
     growth, more = growth_of(measured), one_more(measured)
     for counted in dict.fromkeys(figure.counted for figure in measured.values):
-        of_axis = {figure: found for figure, found in _shown(measured).items() if figure.counted == counted}
+        of_axis = {figure: found for figure, found in measured.values.items() if figure.counted == counted}
         counts = sorted({count for found in of_axis.values() for count in found})
         yield f"\n## {counted}\n"
         yield f"| | {' | '.join(f'{count:,}' for count in counts)} | time grows as the power | one more takes, bytes |"
@@ -75,8 +77,3 @@ def tables(measured: Measured) -> Iterator[str]:
             cells.append(f"{growth[figure].last_exponent:.2f}" if figure in growth else "")
             cells.append(f"{more[figure]:,.1f}" if figure in more else "")
             yield f"| {figure.name} | {figure.kind}, {unit} | {' | '.join(cells)} |"
-
-
-def _shown(measured: Measured) -> dict[Figure, dict[int, list[float]]]:
-    """Without what only says how long whole processes took."""
-    return {figure: found for figure, found in measured.values.items() if figure.kind in _UNITS}
