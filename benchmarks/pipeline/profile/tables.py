@@ -15,14 +15,14 @@ MOST_PLACES = 8
 
 def tables(found: Found) -> list[str]:
     """All, each with its heading."""
-    parts = (
+    parts = [
         ("Speed over the size of the source", speeds(by_size(found), size_words)),
         ("Speed over the size of an example", speeds(by_example(found), example_words)),
         ("Stages", stages(found.points)),
         ("Against what each limit takes alone", limits(found.points)),
-        ("Kinds of work", kinds(found.profiles)),
-        ("Functions", places(found.profiles)),
-    )
+    ]
+    if found.profiles:
+        parts += [("Kinds of work", kinds(found.profiles)), ("Functions", places(found.profiles))]
     return [line for heading, lines in parts for line in (f"\n## {heading}\n", *lines)]
 
 
