@@ -152,8 +152,8 @@ def comparison(results: Mapping[str, Result]) -> str:
 
 def _features() -> Iterator[str]:
     yield "## What they have\n"
-    yield f"groupstream has every line of this table. Looked at were {', '.join(PEERS[:-1])} and {PEERS[-1]}: of one that"
-    yield "a line does not name, neither documentation nor code were found to say so.\n"
+    yield "groupstream has every line of this table. Looked at were, by documentation and code,"
+    yield f"{', '.join(PEERS[:-1])} and {PEERS[-1]}; whom a line does not name was not found to have it.\n"
     yield "| | who else has it | who has not |"
     yield "|---|---|---|"
     for what, who in FEATURES.items():
