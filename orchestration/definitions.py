@@ -73,7 +73,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise SpecError(f"no {path.name} in {path.parent}; run in a checkout, or name the file with --file") from error
+        raise SpecError(
+            f"no {path.name} in {path.parent.resolve()}; run in a checkout, or name its {PREFECT_FILE} with --file "
+            f"({AUTOMATIONS_FILE} is read beside that)"
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecError(f"{path} is not readable YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

@@ -29,6 +29,8 @@ from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
 from pipelines.runners import worker_log
 from pipelines.runners.errors import last_line
 
+# Workers ask every 20 s whether we are there, as Beam has it; a server cuts such connections off unless told not to.
+_SERVER_OPTIONS = (("grpc.http2.max_pings_without_data", 0), ("grpc.http2.max_ping_strikes", 0))
 _STATE_CACHE_BYTES = 64 << 20  # of side inputs, such as the list of runs
 _LOG_SECONDS = 2.0  # for the last lines that workers say
 _LAST_WORDS_SECONDS = 0.5  # else a connection that is cut while it ends is an error of the build at times
@@ -49,7 +51,7 @@ def worker_environment(log: Path) -> Iterator[ExternalEnvironment]:
     Args:
         log: a file that gets what the workers write to stderr. What they say to a logger is said here.
     """
-    server = grpc.server(shared_unbounded_instance())
+    server = grpc.server(shared_unbounded_instance(), options=_SERVER_OPTIONS)
     port = server.add_insecure_port("localhost:0")
     pool = _WorkerPool(log, f"localhost:{port}")
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)

@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 import apache_beam as beam
+import grpc
 import psutil
 import pytest
+from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
+from pipelines.runners import worker_processes
 from pipelines.runners.local import run_here
 from pipelines.staging import staging_area
 from specs import Local
@@ -113,3 +116,15 @@ def test_workers_end_with_the_build_that_was_killed(tmp_path):
     build.communicate()
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert not alive
+
+
+def test_a_worker_that_takes_long_to_start_may_ask_whether_we_are_there(tmp_path, monkeypatch):
+    """Beam asks every 20 s, here every second. Unless told otherwise a server cuts that off after the fourth time."""
+    monkeypatch.setattr(worker_processes, "_start", lambda order: time.sleep(8) or "")
+    asking = [("grpc.keepalive_time_ms", 1000), ("grpc.http2.max_pings_without_data", 0)]
+    with (
+        worker_processes.worker_environment(tmp_path / "log") as environment,
+        grpc.insecure_channel(environment.url, asking) as channel,
+    ):
+        pool = beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolStub(channel)
+        assert pool.StartWorker(beam_fn_api_pb2.StartWorkerRequest(worker_id="slow")).error == ""
