@@ -4,7 +4,7 @@
 build, and looked up in and streamed by the reader, up to where examples would be read. Beside it a manifest of 10,000
 shards, a registry of 100,000 versions and as many runs in SQLite, and one dataset of 10,000 versions. All at a
 sixteenth, at a quarter and whole, so that it shows how time and memory grow; what grows faster than what there is of
-it is found. The exponent is that of the processor's time between the two larger sizes.
+it is found. The exponent is that of the processor's time, which a busy machine changes least.
 
 Each case in a process of its own. Its memory is the largest resident set of the process, imports and mapped files
 included; "own memory" is without mapped files, which the system drops when it needs the room. What one more takes is
