@@ -164,7 +164,7 @@ SUITE = (
     Benchmark(
         "fedc4_size",
         "15.6 million groups, 10,000 shards, 100,000 versions: which time and memory grows how",
-        minutes=60,
+        minutes=30,
         disk_gb=8,
         short=("$FOLDER", "--groups=800000", "--turns=3", "--cases", "join the index", "drift, same seed"),
     ),
