@@ -66,5 +66,5 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path, text, says):
 
 
 def test_a_missing_file_is_said_with_the_way_out(tmp_path):
-    with pytest.raises(SpecError, match=r"no prefect.yaml in .*; run in a checkout, or name its prefect.yaml with --file"):
+    with pytest.raises(SpecError, match=r"no prefect.yaml in .*; run in a checkout, or name its prefect.yaml"):
         read_definitions(tmp_path / "prefect.yaml")
