@@ -18,6 +18,7 @@ from groupstream.verify import verify
 from registry import Registry, default_registry_url
 from specs import Spec
 from tasks.slots import build_slot
+from tests.flows.prefect_api import post
 
 pytestmark = pytest.mark.integration
 
@@ -141,12 +142,10 @@ def test_the_manifest_accounts_for_every_example(with_server, spec_fields):
 
 
 def test_the_prefect_run_shows_the_version(with_server, spec_fields):
-    import httpx
-
     result = build(spec_fields, name="shown")
-    found = httpx.post(f"{with_server}/artifacts/filter", json={"artifacts": {"key": {"any_": ["shown"]}}}).json()
+    found = post(with_server, "artifacts/filter", {"artifacts": {"key": {"any_": ["shown"]}}})
     assert result.manifest.ref in found[0]["data"] and "groupstream.open" in found[0]["data"]
-    runs = httpx.post(f"{with_server}/flow_runs/filter", json={"flow_runs": {"name": {"any_": ["build shown"]}}}).json()
+    runs = post(with_server, "flow_runs/filter", {"flow_runs": {"name": {"any_": ["build shown"]}}})
     assert [run["state_type"] for run in runs] == ["COMPLETED"]
     assert json.dumps(runs[0]["parameters"])  # the spec is there, for the form
 

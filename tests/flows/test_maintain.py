@@ -9,7 +9,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from groupstream import CorruptError
@@ -21,6 +20,7 @@ from lifecycle.retention import RetentionPolicy
 from pipelines.resuming import FinishedStages
 from pipelines.staging import staging_area
 from registry import Registry, default_registry_url
+from tests.flows.prefect_api import post
 
 pytestmark = pytest.mark.integration
 
@@ -57,7 +57,7 @@ def maintain(store: LocalStore, **options):
 
 def artifacts_of(server: str, state) -> dict[str, dict]:
     asked = {"artifacts": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
-    found = httpx.post(f"{server}/artifacts/filter", json=asked).json()
+    found = post(server, "artifacts/filter", asked)
     return {artifact["key"]: artifact for artifact in found if artifact["key"]}
 
 
@@ -135,9 +135,9 @@ def test_maintenance_records_how_runs_ended_that_could_not_say_it(with_server, s
 
 def run_in_state(server: str, state: str) -> str:
     """A run that Prefect knows, in this state."""
-    flow = httpx.post(f"{server}/flows/", json={"name": "build-dataset"}).json()["id"]
+    flow = post(server, "flows/", {"name": "build-dataset"})["id"]
     asked = {"flow_id": flow, "state": {"type": state, "name": state.title(), "message": "as the test says"}}
-    return httpx.post(f"{server}/flow_runs/", json=asked).json()["id"]
+    return post(server, "flow_runs/", asked)["id"]
 
 
 def _die_having_finished_a_stage(root: Path) -> Path:

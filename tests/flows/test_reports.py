@@ -6,7 +6,6 @@ import json
 import pickle
 from pathlib import Path
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,6 +14,7 @@ from groupstream.manifest import CheckResult
 from pipelines.checks import Checked, refuse_failed
 from registry import Registry, default_registry_url
 from specs import Spec
+from tests.flows.prefect_api import post
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ def last_run(root: Path, name: str = "small"):
 
 def artifacts_of(server: str, run_id: str) -> dict[str, dict]:
     asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
-    found = httpx.post(f"{server}/artifacts/filter", json=asked).json()
+    found = post(server, "artifacts/filter", asked)
     shown = (artifact for artifact in found if artifact["type"] != "progress")
     return {artifact["key"]: artifact for artifact in shown if artifact["key"]}  # Prefect keeps one without a key
 

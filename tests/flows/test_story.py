@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 import groupstream
 from specs import Spec
+from tests.flows.prefect_api import post
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -46,9 +46,7 @@ def build(fields: dict, **changes):
 
 
 def ask(server: str, path: str, body: dict) -> list[dict]:
-    answer = httpx.post(f"{server}/{path}/filter", json=body, timeout=60)
-    answer.raise_for_status()
-    return answer.json()
+    return post(server, f"{path}/filter", body)
 
 
 def poll(look: Callable[[], Any], until: Callable[[Any], bool], seconds: float = 120) -> Any:
@@ -77,7 +75,7 @@ def log_of(server: str, run_id: str) -> list[tuple[str, int, str]]:
 def published(server: str, name: str) -> list[dict]:
     """The events that say that there is a version of a dataset, oldest first."""
     body = {"filter": {"event": {"name": [PUBLISHED]}}, "limit": 50}
-    events = httpx.post(f"{server}/events/filter", json=body, timeout=60).json()["events"]
+    events = post(server, "events/filter", body)["events"]
     return [event for event in reversed(events) if event["payload"].get("name") == name]
 
 
@@ -276,7 +274,7 @@ def test_progress_that_a_dead_run_left_is_said_to_have_stopped(tmp_path, with_se
     lives()
     assert description().startswith("Read 3 of 5"), "that run may still be at it: nobody has said that it ended"
     crashed = {"state": {"type": "CRASHED", "name": "Crashed"}, "force": True}
-    httpx.post(f"{with_server}/flow_runs/{left['flow_run_id']}/set_state", json=crashed).raise_for_status()
+    post(with_server, f"flow_runs/{left['flow_run_id']}/set_state", crashed)
     lives()
     assert description().startswith("Stopped: the process that did it ended. Read 3 of 5")
 

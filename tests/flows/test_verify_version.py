@@ -8,11 +8,11 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 
 from groupstream import CorruptError, RefNotFoundError, SpecError
 from specs import Spec
+from tests.flows.prefect_api import post
 
 pytestmark = pytest.mark.integration
 
@@ -90,7 +90,7 @@ def test_the_log_of_the_run_has_what_libraries_warn_of(folder: Path, with_server
     run = {"logs": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
     deadline, said = time.monotonic() + 60, set()
     while "heard of verify" not in said and time.monotonic() < deadline:  # they are sent in the background
-        said = {line["message"] for line in httpx.post(f"{with_server}/logs/filter", json=run, timeout=60).json()}
+        said = {line["message"] for line in post(with_server, "logs/filter", run)}
         time.sleep(0.2)
     assert "heard of verify" in said
 

@@ -1,7 +1,7 @@
 """Whatever is killed, in whichever stage of a build: its run ends, and the next gives what an undisturbed one gives.
 
 GROUPSTREAM_KILLS=all tries every victim in every stage, in seven rounds. Without it there is one round: each victim is
-killed in another stage.
+killed in another stage, and a machine that does more than that takes what time it takes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 STAGES = ("Locate", "Partition", "Check", "Number", "Draw the card", "Publish", "Register")
 FIRST = {"flow": 2, "worker": 1, "server": 3, "worker and flow": 5}  # the stages of the first round
-ROUNDS = range(len(STAGES)) if os.environ.get("GROUPSTREAM_KILLS") == "all" else range(1)
+IS_MEASURED = os.environ.get("GROUPSTREAM_KILLS") == "all"
+ROUNDS = range(len(STAGES)) if IS_MEASURED else range(1)
 FINAL = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
-FINAL_SECONDS = 180
+FINAL_SECONDS = 180 if IS_MEASURED else 600
 
 
 @dataclass
@@ -147,7 +148,7 @@ def _note_ends(platform: Any, builds: list[Build]) -> None:
                 build.ended, build.seconds = run, time.monotonic() - build.killed_at
         return all(build.ended for build in builds)
 
-    _wait(look, "final", 600)
+    _wait(look, "final", 900)
 
 
 def _run(platform: Any, build: Build) -> dict[str, Any] | None:
