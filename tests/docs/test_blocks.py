@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-ELSEWHERE = {ROOT / "docs" / "tutorial.md"}  # tests/flows/test_tutorial.py; README.md has tests of its own, too
-PAGES = sorted({*ROOT.glob("docs/**/*.md"), *ROOT.glob("reader/README.md")} - ELSEWHERE)
+from tests.docs.pages import PAGES as ALL_PAGES
+from tests.docs.pages import ROOT, blocks_in
+
+ELSEWHERE = {"docs/tutorial.md", "README.md"}  # tests/flows/test_tutorial.py and test_readme.py
+PAGES = [path for path in ALL_PAGES if path.relative_to(ROOT).as_posix() not in ELSEWHERE]
 NEEDED = {  # what a page shows and an environment may lack: PyTorch stands in requirements of its own
     "docs/train/pytorch.md": ("torch", "torchdata"),
     "docs/train/tensorflow.md": ("tensorflow",),
@@ -17,16 +18,14 @@ NEEDED = {  # what a page shows and an environment may lack: PyTorch stands in r
     "docs/train/grain.md": ("grain",),
     "docs/train/hugging-face.md": ("datasets",),
 }
-_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def run_blocks(page: str, name: str) -> int:
     """Runs the Python blocks of a page; how many there were. An error names the line of the page."""
     namespace: dict[str, object] = {"__name__": "__main__"}
-    blocks = list(_BLOCK.finditer(page))
+    blocks = [block for block in blocks_in(page, name) if block.language == "python"]
     for block in blocks:
-        line = page.count("\n", 0, block.start(1))
-        exec(compile("\n" * line + block[1], name, "exec"), namespace)
+        exec(compile("\n" * block.line + block.text, name, "exec"), namespace)
     return len(blocks)
 
 
