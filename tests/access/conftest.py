@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from groupstream.cli import main
+from tests.waiting import LONG
 
 
 def secret(name: str) -> str:
@@ -68,7 +69,7 @@ class Workplace:
         """Runs `groupstream ARGUMENTS` and keeps what it prints."""
         command = [sys.executable, "-c", "from groupstream.cli import main; main()", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment | environment, capture_output=True, text=True, timeout=280
+            command, cwd=self.folder, env=self.environment | environment, capture_output=True, text=True, timeout=LONG
         )
         self.output[f"{len(self.output)}: {' '.join(arguments)}"] = done.stdout + done.stderr
         return done

@@ -5,15 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-START_SECONDS = 180
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -73,15 +71,15 @@ def killed_at(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> 
 
 
 def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         assert server.poll() is None, f"the Prefect server ended: {log.read_text()[-2000:]}"
         try:
             with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-    pytest.fail(f"no Prefect server after {START_SECONDS} s: {log.read_text()[-2000:]}")
+                return True
+        except OSError:
+            return False
+
+    wait_until(answers, lambda: f"a Prefect server: {log.read_text()[-2000:]}")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from groupstream.verify import verify
 from registry import Registry, default_registry_url
 from specs import Spec
 from tasks.slots import build_slot
-from tests.flows.prefect_api import post
+from tests.prefect_api import post
 
 pytestmark = pytest.mark.integration
 

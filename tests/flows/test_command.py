@@ -18,6 +18,7 @@ import yaml
 import groupstream
 from groupstream.cli import main
 from tasks.reporting import reporter
+from tests.waiting import LONG
 
 pytestmark = pytest.mark.integration
 
@@ -143,12 +144,12 @@ def test_a_command_that_is_ended_leaves_no_server(tmp_path, spec_fields):
     command = [str(Path(sys.executable).with_name("groupstream")), "build", str(tmp_path / "spec.yaml")]
     with (tmp_path / "said").open("wb") as said:
         build = subprocess.Popen(command, env=_new_machine(tmp_path), stdout=said, stderr=said)
-        process, deadline = psutil.Process(build.pid), time.monotonic() + 120
+        process, deadline = psutil.Process(build.pid), time.monotonic() + LONG
         while not (servers := [child for child in process.children() if "uvicorn" in child.cmdline()]):
             assert build.poll() is None and time.monotonic() < deadline, (tmp_path / "said").read_text()
             time.sleep(0.1)
         build.terminate()
-        assert build.wait(120) == 143, (tmp_path / "said").read_text()
+        assert build.wait(LONG) == 143, (tmp_path / "said").read_text()
     assert psutil.wait_procs(servers, 60)[1] == []
 
 

@@ -17,7 +17,7 @@ from pipelines.staging_folders import sweep_folders
 from registry import Registry, default_registry_url
 from specs import Spec
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 BEFORE_THE_COMMIT = [
     ("Partition", "START"),

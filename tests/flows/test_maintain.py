@@ -20,7 +20,7 @@ from lifecycle.retention import RetentionPolicy
 from pipelines.resuming import FinishedStages
 from pipelines.staging import staging_area
 from registry import Registry, default_registry_url
-from tests.flows.prefect_api import post
+from tests.prefect_api import post
 
 pytestmark = pytest.mark.integration
 

@@ -22,7 +22,7 @@ from tests.flows.modality_files import MODALITIES, Modality
 from training.round_log import read_rounds
 from training.spec import TrainSpec
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/modalities.md").read_text(encoding="utf-8")

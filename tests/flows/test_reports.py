@@ -14,7 +14,7 @@ from groupstream.manifest import CheckResult
 from pipelines.checks import Checked, refuse_failed
 from registry import Registry, default_registry_url
 from specs import Spec
-from tests.flows.prefect_api import post
+from tests.prefect_api import post
 
 pytestmark = pytest.mark.integration
 

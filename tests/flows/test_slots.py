@@ -27,7 +27,7 @@ from tasks import slots
 from tasks.slots import build_slot
 from tasks.turns import Holder, Turns, turn_name
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 HOLD_AND_DIE = """
 import os, signal, sys

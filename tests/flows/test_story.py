@@ -16,9 +16,10 @@ import pytest
 
 import groupstream
 from specs import Spec
-from tests.flows.prefect_api import post
+from tests.prefect_api import post
+from tests.waiting import LONG
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 PUBLISHED = "prefect.asset.materialization.succeeded"
 
@@ -49,7 +50,7 @@ def ask(server: str, path: str, body: dict) -> list[dict]:
     return post(server, f"{path}/filter", body)
 
 
-def poll(look: Callable[[], Any], until: Callable[[Any], bool], seconds: float = 120) -> Any:
+def poll(look: Callable[[], Any], until: Callable[[Any], bool], seconds: float = LONG) -> Any:
     """What `look` gives, once it is as it should be; else what it gave last."""
     deadline = time.monotonic() + seconds
     while not until(found := look()) and time.monotonic() < deadline:

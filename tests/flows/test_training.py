@@ -17,7 +17,7 @@ from registry import Registry, default_registry_url
 from specs import Spec
 from training.spec import TrainSpec
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 FIELDS = {
     "dataset": "small",

@@ -79,7 +79,6 @@ def run(tmp_path: Path, process_environment: dict[str, str]) -> Any:
     return run_it
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning")
 def test_the_tutorial_can_be_followed(tmp_path: Path, run: Any) -> None:
     for block in blocks_in(TEXT, "tutorial.md"):

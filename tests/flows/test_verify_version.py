@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import pytest
 
 from groupstream import CorruptError, RefNotFoundError, SpecError
 from specs import Spec
-from tests.flows.prefect_api import post
+from tests.prefect_api import post
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -88,11 +88,11 @@ def test_the_log_of_the_run_has_what_libraries_warn_of(folder: Path, with_server
     stopped.set()
     speaker.join()
     run = {"logs": {"flow_run_id": {"any_": [str(state.state_details.flow_run_id)]}}}
-    deadline, said = time.monotonic() + 60, set()
-    while "heard of verify" not in said and time.monotonic() < deadline:  # they are sent in the background
-        said = {line["message"] for line in post(with_server, "logs/filter", run)}
-        time.sleep(0.2)
-    assert "heard of verify" in said
+
+    def is_said() -> bool:
+        return "heard of verify" in {line["message"] for line in post(with_server, "logs/filter", run)}
+
+    wait_until(is_said, "heard")  # lines are sent in the background
 
 
 def test_a_path_is_a_ref_too(folder: Path, root: Path) -> None:

@@ -57,7 +57,7 @@ def terraform(terraform_copy: Path, served_schemas: str) -> Terraform:
         settings = {f"TF_VAR_{k}": v if isinstance(v, str) else json.dumps(v) for k, v in variables.items()}
         environment = _environment() | settings | {"TF_REATTACH_PROVIDERS": served_schemas}
         command = [program, f"-chdir={terraform_copy / module}", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
 
     return run
 

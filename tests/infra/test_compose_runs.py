@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.prefect_api import ask
+from tests.waiting import LONG, wait_until
+
 REPOSITORY = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((REPOSITORY / "infra/compose.yaml").read_text())["services"]
 SECRETS = {
@@ -30,7 +32,6 @@ SECRETS = {
     "REGISTRY_DB_PASSWORD": "%41:of@groupstream",
     "PREFECT_AUTH": "admin:p@ss",
 }
-START_SECONDS = 270
 
 
 def filled_in(text: str) -> str:
@@ -82,19 +83,16 @@ class Stack:
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         word = base64.b64encode(SECRETS["PREFECT_AUTH"].encode()).decode()
-        headers = {"Authorization": f"Basic {word}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.server}/api{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read() or b"null")
+        headers = {"Authorization": f"Basic {word}"}
+        return ask(method, f"http://127.0.0.1:{self.server}/api{path}", body, headers)
 
 
 def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not ready():
+    def look() -> bool:
         assert process.poll() is None, log.read_text()[-3000:]
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.5)
+        return ready()
+
+    wait_until(look, lambda: log.read_text()[-3000:])
 
 
 def is_there(url: str) -> bool:
@@ -157,7 +155,7 @@ def postgresql(binaries: Path, port: int) -> Iterator[None]:
             env=environment,
             cwd="/",
             check=True,
-            timeout=120,
+            timeout=LONG,
             stdout=subprocess.DEVNULL,
             **user,
         )
@@ -192,7 +190,7 @@ def postgresql(binaries: Path, port: int) -> Iterator[None]:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_spec_becomes_a_version_in_the_registry(stack, tmp_path):
     lines = [json.dumps({"url": f"https://site{i % 20}.example/{i}", "text": f"page {i}"}) for i in range(400)]
     (stack.home / "sources/pages.jsonl").write_text("\n".join(lines))
@@ -208,7 +206,7 @@ def test_a_spec_becomes_a_version_in_the_registry(stack, tmp_path):
                 cwd=REPOSITORY,
                 capture_output=True,
                 text=True,
-                timeout=240,
+                timeout=LONG,
                 check=False,
             )
             assert setup.returncode == 0, setup.stderr

@@ -55,7 +55,7 @@ def schemas_file(tmp_path_factory) -> Path:
         env={"PYTHONPATH": str(REPOSITORY), "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=True,
     )
     file = tmp_path_factory.mktemp("schemas") / "schemas.json"

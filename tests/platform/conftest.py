@@ -7,9 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,9 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.prefect_api import ask
+from tests.waiting import wait_until
+
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 290  # the limit of a test is 300
-RUN_SECONDS = 280
 TERMINAL_STATES = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 
@@ -63,19 +61,8 @@ class Platform:
         return [pid for pid, _ in json.loads((self.home / "up.json").read_text())["processes"]]
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """Asks the API, such as ("POST", "/flow_runs/filter", {}); again where the database is locked."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.api_url}{path}", data, method=method)
-        request.add_header("Content-Type", "application/json")
-        deadline = time.monotonic() + 180
-        while True:
-            try:
-                with urllib.request.urlopen(request, timeout=120) as answer:
-                    return json.loads(answer.read() or b"null")
-            except urllib.error.HTTPError as error:
-                if error.code != 503 or time.monotonic() > deadline:
-                    raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()[:2000]}") from error
-                time.sleep(1)
+        """Asks the API, such as ("POST", "/flow_runs/filter", {})."""
+        return ask(method, f"{self.api_url}{path}", body)
 
     def deployment(self, name: str) -> dict[str, Any]:
         """A deployment, by flow/name."""
@@ -93,19 +80,19 @@ class Platform:
         """A run as the API shows it."""
         return self.request("GET", f"/flow_runs/{run_id}")
 
-    def wait_for_run(
-        self, run_id: str, states: Iterable[str] = TERMINAL_STATES, seconds: float = RUN_SECONDS
-    ) -> dict[str, Any]:
+    def wait_for_run(self, run_id: str, states: Iterable[str] = TERMINAL_STATES) -> dict[str, Any]:
         """The run as soon as its state is one of these types or names."""
-        wanted, deadline = set(states), time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        wanted = set(states)
+
+        def look() -> dict[str, Any] | None:
             run = self.run(run_id)
             state = run["state"]
             if {state["type"], state["name"]} & wanted:
                 return run
             assert state["type"] not in TERMINAL_STATES, f"{state}: {self.run_log(run_id)}"
-            time.sleep(0.5)
-        pytest.fail(f"run {run_id} is no {wanted} after {seconds} s: {run['state']}; {self.log_tail()}")
+            return None
+
+        return wait_until(look, lambda: f"{wanted}: {self.run(run_id)['state']}; {self.log_tail()}")
 
     def run_log(self, run_id: str) -> str:
         """The lines that the page of a run shows."""
@@ -157,13 +144,13 @@ def running_platform(folder: Path, *arguments: str, environment: dict[str, str] 
 
 
 def _wait_until_up(platform: Platform, out: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while "logs" not in platform.lines:
+    def look() -> bool:
         assert platform.process.poll() is None, f"groupstream up ended: {platform.log_tail()}"
-        assert time.monotonic() < deadline, f"not up after {START_SECONDS} s: {platform.log_tail()}"
-        time.sleep(0.2)
         complete = [line.split(maxsplit=1) for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
         platform.lines |= {name: value.strip() for name, value in complete}
+        return "logs" in platform.lines
+
+    wait_until(look, lambda: f"up: {platform.log_tail()}")
 
 
 def _end(platform: Platform) -> None:

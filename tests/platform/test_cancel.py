@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,12 @@ import psutil
 import pytest
 
 from registry import Registry, default_registry_url
+from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
-
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 ALL = os.environ.get("GROUPSTREAM_KILLS") == "all"
 LAST_WORD_SECONDS = 20  # Prefect's worker says once more that the run crashed, whatever has become of it by then
-
-
-def wait_until(is_so: Callable[[], Any], what: str, seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, f"not {what} after {seconds} s"
-        time.sleep(0.2)
 
 
 @pytest.fixture

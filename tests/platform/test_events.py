@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +13,9 @@ from queue import Queue
 
 import pytest
 
-pytestmark = pytest.mark.integration
+from tests.waiting import LONG, wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_who_wants_to_know_is_told_why_a_build_failed(platform, write_source, in
     spec = write_source(platform.sources, "told") | {"checks": {"groups": {"min_groups": 1_000_000}}}
     run = platform.submit("build-dataset/build-dataset", {"spec": spec})
     platform.wait_for_run(run, ["FAILED"])
-    kind, body = got.get(timeout=120)
+    kind, body = got.get(timeout=LONG)
     text = json.loads(body)["text"]
     assert kind == "application/json"
     assert "build-dataset build told Failed: " in text and run in text
@@ -120,10 +121,9 @@ def switched_on(platform, name: str) -> Iterator[None]:
 def run_on(platform, deployment: str, ref: str) -> dict:
     """The run of a deployment with a version, as soon as there is one."""
     asked = {"deployments": {"name": {"any_": [deployment]}}, "limit": 20}
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for run in platform.request("POST", "/flow_runs/filter", asked):
-            if run["parameters"].get("ref") == ref:
-                return run
-        time.sleep(0.5)
-    pytest.fail(f"no run of {deployment} on {ref}; {platform.log_tail()}")
+
+    def look() -> dict | None:
+        runs = platform.request("POST", "/flow_runs/filter", asked)
+        return next((run for run in runs if run["parameters"].get("ref") == ref), None)
+
+    return wait_until(look, lambda: f"a run of {deployment} on {ref}; {platform.log_tail()}")

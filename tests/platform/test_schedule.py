@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 DEPLOYMENT = "maintain/maintain"
 
@@ -26,18 +27,18 @@ def every_minute(platform) -> Iterator[str]:
 def test_cron_makes_runs_by_itself_and_keeps_parameters_when_it_is_switched_off_and_on(platform, every_minute):
     parameters = platform.deployment(DEPLOYMENT)["parameters"]
     assert parameters, "without any the test would show nothing"
-    first = _wait(lambda: _runs(platform), "scheduled")
+    first = wait_until(lambda: _runs(platform), "scheduled")
     types = {run["state"]["type"] for run in first}  # the first may be due, and with a worker, by now
     assert "SCHEDULED" in types and types <= {"SCHEDULED", "PENDING", "RUNNING"}, types
     assert all(run["auto_scheduled"] for run in first)
 
     _switch(platform, every_minute, on=False)
-    _wait(lambda: not _runs(platform, "SCHEDULED"), "gone")
+    wait_until(lambda: not _runs(platform, "SCHEDULED"), "gone")
     _switch(platform, every_minute, on=True)
-    second = _wait(lambda: _runs(platform, "SCHEDULED"), "scheduled again")
+    second = wait_until(lambda: _runs(platform, "SCHEDULED"), "scheduled again")
     assert all(run["parameters"] == parameters for run in second)
 
-    ended = platform.wait_for_run(min(second, key=lambda run: run["expected_start_time"])["id"], ["COMPLETED"], 400)
+    ended = platform.wait_for_run(min(second, key=lambda run: run["expected_start_time"])["id"], ["COMPLETED"])
     assert ended["parameters"] == parameters
 
 
@@ -54,11 +55,3 @@ def _runs(platform: Any, *states: str) -> list[dict[str, Any]]:
         body["flow_runs"] = {"state": {"type": {"any_": list(states)}}}
     found: list[dict[str, Any]] = platform.request("POST", "/flow_runs/filter", body)
     return [run for run in found if run["auto_scheduled"]]
-
-
-def _wait(look: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"no run is {what} after {seconds} s"
-        time.sleep(0.5)
-    return found

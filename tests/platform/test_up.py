@@ -6,15 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 REPOSITORY = Path(__file__).parents[2]
 GROUPSTREAM = [sys.executable, "-c", "from groupstream.cli import main; main()"]
@@ -22,13 +22,6 @@ GROUPSTREAM = [sys.executable, "-c", "from groupstream.cli import main; main()"]
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*GROUPSTREAM, *arguments], env=environment, capture_output=True, text=True, check=False)
-
-
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 180
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
 
 
 def runs(process: psutil.Process) -> bool:

@@ -16,6 +16,7 @@ from groupstream.catalog import DatasetCatalog
 from groupstream.layout import version_key
 from groupstream.manifest import Manifest
 from registry import Registry
+from tests.waiting import LONG
 
 ROOT = "/data"
 NUM_PUBLISHERS, NUM_OWN, NUM_CONTESTED, NUM_READERS, NUM_READER_PROCESSES = 20, 3, 3, 100, 4
@@ -58,7 +59,7 @@ def manifests_of(publisher: int, make_manifest: Callable[..., Manifest]) -> list
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(1800)
 def test_publishers_lose_nothing_and_readers_never_see_an_alias_without_its_version(
     empty_url: str, tmp_path: Path, make_manifest: Callable[..., Manifest], processes: ModuleType
 ):
@@ -70,9 +71,9 @@ def test_publishers_lose_nothing_and_readers_never_see_an_alias_without_its_vers
         processes.publish_all,
         [(empty_url, tmp_path, manifests_of(index, make_manifest), index) for index in range(NUM_PUBLISHERS)],
     )
-    outcomes = [published.get(timeout=240) for _ in range(NUM_PUBLISHERS)]
+    outcomes = [published.get(timeout=LONG) for _ in range(NUM_PUBLISHERS)]
     crew.done.set()
-    looks = [seen.get(timeout=60) for _ in range(NUM_READER_PROCESSES)]
+    looks = [seen.get(timeout=LONG) for _ in range(NUM_READER_PROCESSES)]
     crew.join()
 
     assert [outcome[:NUM_OWN] for outcome in outcomes] == [["published"] * NUM_OWN] * NUM_PUBLISHERS

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-SECONDS = 200  # two slow cores, and other tests beside these
+from tests.waiting import wait_until
 
 # Prefect's page asks its maker's analytics how they are set up, even where they are off, and sends nothing then. It is
 # refused here, and said in docs/first-build.md. Nothing else may be asked for outside this machine.
@@ -190,12 +189,4 @@ def started(strict_run: str) -> None:
 @pytest.fixture(scope="session")
 def until() -> Callable[[Callable[[], Any]], Any]:
     """Gives what a look gives, as soon as it is something."""
-
-    def wait(look: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + SECONDS
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"it is not so after {SECONDS} s"
-            time.sleep(0.5)
-        return found
-
-    return wait
+    return lambda look: wait_until(look, "so")
