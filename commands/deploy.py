@@ -11,7 +11,7 @@ import typer
 
 from groupstream.commands.options import Json
 
-_WAIT_SECONDS = 300
+_WAIT_SECONDS = 600
 
 
 def register(app: typer.Typer) -> None:
@@ -41,14 +41,15 @@ def deploy(
         raise UsageError(
             "PREFECT_API_URL is not set; name a server, such as http://127.0.0.1:4200/api, or: groupstream up"
         )
-    from orchestration.deploying import deploy as deploy_all
+    from orchestration import deploying
     from orchestration.waiting import is_healthy
 
+    definitions = file or beside_the_code(PREFECT_FILE)
+    deployables = deploying.read_deployables(definitions)
     deadline = time.monotonic() + _WAIT_SECONDS
     while wait and not is_healthy(api) and time.monotonic() < deadline:
         time.sleep(0.2)
-    definitions = file or beside_the_code(PREFECT_FILE)
-    done = deploy_all(definitions, automations or definitions.with_name(AUTOMATIONS_FILE), limit, folder)
+    done = deploying.deploy(deployables, automations or definitions.with_name(AUTOMATIONS_FILE), limit, folder)
     if json:
         typer.echo(done.model_dump_json(indent=2))
         return

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from jsonschema.exceptions import best_match
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -23,7 +24,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
-from prefect.utilities.schema_tools.validation import ValidationError, validate
+from prefect.utilities.schema_tools.validation import validate
 from pydantic import BaseModel
 
 from groupstream import SpecError
@@ -48,7 +49,34 @@ class Deployed(BaseModel):
     left_out: dict[str, str] = {}
 
 
-def deploy(prefect_file: Path, automations_file: Path, limit: int, folder: Path | None = None) -> Deployed:
+class Deployable(NamedTuple):
+    """A deployment of the file, with the flow that it runs and the form of that flow."""
+
+    definition: Definition
+    flow: Flow[..., Any]
+    schema: dict[str, Any]
+
+
+def read_deployables(prefect_file: Path) -> list[Deployable]:
+    """Reads the file and loads its flows, which takes seconds; needs no server.
+
+    Raises:
+        SpecError: the file is wrong, or has parameters that the form of the flow refuses.
+    """
+    definitions = read_definitions(prefect_file)
+    flows: dict[str, Flow[..., Any]] = {
+        each: load_flow_from_entrypoint(each) for each in dict.fromkeys(d.entrypoint for d in definitions)
+    }
+    schemas = {each: parameter_schema(flow).model_dump(exclude_unset=True) for each, flow in flows.items()}
+    deployables = [Deployable(each, flows[each.entrypoint], schemas[each.entrypoint]) for each in definitions]
+    for each in deployables:
+        _refuse_wrong(each.definition, each.schema)
+    return deployables
+
+
+def deploy(
+    deployables: Sequence[Deployable], automations_file: Path, limit: int, folder: Path | None = None
+) -> Deployed:
     """Deploys all; needs the address of the server in PREFECT_API_URL.
 
     Args:
@@ -56,26 +84,22 @@ def deploy(prefect_file: Path, automations_file: Path, limit: int, folder: Path 
         folder: where runs of a local pool start, so that relative paths of a spec are seen from there.
     """
     refuse_no_address(os.environ.get(WEBHOOK_URL))
-    definitions = read_definitions(prefect_file)
-    flows: dict[str, Flow[..., Any]] = {
-        each.entrypoint: load_flow_from_entrypoint(each.entrypoint) for each in definitions
-    }
     deployed = Deployed(deployments={}, changed=[], automations=[])
     with get_client(sync_client=True) as client:
-        for name in dict.fromkeys(each.work_pool.name for each in definitions):
+        for name in dict.fromkeys(each.definition.work_pool.name for each in deployables):
             ensure_work_pool(client, name, limit, folder)
-        for definition in definitions:
-            _apply(client, definition, flows[definition.entrypoint], deployed)
+        for each in deployables:
+            _apply(client, *each, deployed)
         keep_webhook(os.environ.get(WEBHOOK_URL))
         applied = apply_automations(client, automations_file, deployed.deployments)
     return deployed.model_copy(update={"automations": applied.names, "left_out": applied.left_out})
 
 
-def _apply(client: SyncPrefectClient, definition: Definition, flow: Flow[..., Any], deployed: Deployed) -> None:
+def _apply(
+    client: SyncPrefectClient, definition: Definition, flow: Flow[..., Any], schema: dict[str, Any], deployed: Deployed
+) -> None:
     full_name = f"{flow.name}/{definition.name}"
     existing = _existing(client, full_name)
-    schema = parameter_schema(flow).model_dump(exclude_unset=True)
-    _refuse_wrong(definition, schema)
     version = _digest(definition, schema)
     if existing is not None and existing.version == version:
         deployed.deployments[full_name] = existing.id
@@ -104,10 +128,10 @@ def _apply(client: SyncPrefectClient, definition: Definition, flow: Flow[..., An
 
 def _refuse_wrong(definition: Definition, schema: dict[str, Any]) -> None:
     """Raises for parameters that the server would refuse, in fewer words than it."""
-    try:
-        validate(definition.parameters, schema, raise_on_error=True, ignore_required=True)
-    except ValidationError as error:
-        raise SpecError(f"deployment {definition.name}: {str(error)[:500]}; mend its parameters") from error
+    errors = validate(definition.parameters, schema, ignore_required=True)
+    if errors:
+        error = best_match(errors)
+        raise SpecError(f"deployment {definition.name}: {error.json_path}: {error.message[:500]}; mend its parameters")
 
 
 def _existing(client: SyncPrefectClient, full_name: str) -> DeploymentResponse | None:

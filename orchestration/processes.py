@@ -72,10 +72,14 @@ class KeptProcess:
         return None
 
     def end_children(self, seconds: float = STOP_SECONDS) -> bool:
-        """Ends what it has started, not it: it can still say what became of them. Whether there was something."""
-        children = _family(self.pid)[1:] if self.pid is not None else []
-        _end(children, seconds)
-        return bool(children)
+        """Ends what it has started, not it: it can still say what became of them. Whether there was something.
+
+        What those have started ends after them: a run whose processes die first takes that for an error of its work.
+        """
+        family = _family(self.pid)[1:] if self.pid is not None else []
+        _end([process for process in family if _parent(process) == self.pid], seconds)
+        _end(family, seconds)
+        return bool(family)
 
     def stop(self) -> None:
         """Ends it and all that it has started; by force what does not end by itself."""
@@ -105,6 +109,12 @@ def _end(processes: Sequence[psutil.Process], seconds: float) -> None:
         with suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(list(rest), timeout=seconds)
+
+
+def _parent(process: psutil.Process) -> int | None:
+    with suppress(psutil.NoSuchProcess):
+        return process.ppid()
+    return None
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -15,7 +15,7 @@ from groupstream import GroupstreamError, UsageError
 from orchestration.environment import HOST
 from orchestration.processes import KeptProcess, last_lines
 
-START_SECONDS = 300  # a new database must be migrated first, on whatever machine
+START_SECONDS = 600  # a new database must be migrated first, on whatever machine
 _PAUSE = 0.2
 _TIMEOUT = 10
 
@@ -36,7 +36,7 @@ def wait_until(ready: Callable[[], bool], process: KeptProcess) -> None:
     """Waits for what a process that has just been started should bring about.
 
     Raises:
-        GroupstreamError: it has ended instead, or takes longer than five minutes; the message has the end of its log.
+        GroupstreamError: it has ended instead, or takes longer than ten minutes; the message has the end of its log.
     """
     deadline = time.monotonic() + START_SECONDS
     while not ready():

@@ -19,6 +19,10 @@ from xdist.scheduler import LoadFileScheduling
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="prefect-")
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
+# Servers of tests make no blocks: their packages take seconds to load. A platform of `groupstream up` does.
+os.environ["PREFECT_SERVER_REGISTER_BLOCKS_ON_START"] = "false"
+os.environ["PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION"] = "false"
+
 os.environ["GROUPSTREAM_RECORD_PULLS"] = "0"  # tests pull from folders that must stay as they are
 for _variable in ("GROUPSTREAM_ROOT", "GROUPSTREAM_REGISTRY_URL"):
     os.environ.pop(_variable, None)

@@ -112,12 +112,14 @@ def test_each_run_ends_and_the_next_gives_the_same(platform, start_build, files_
     _note_ends(platform, of["server"])
     assert {build.ended["state"]["name"] for build in of["server"]} == {"Completed"}, "the server came back"
 
-    again = {b.root: platform.submit("build-dataset/build-dataset", {"spec": b.fields}) for b in builds}
+    crashed = [*of["flow"], *of["worker and flow"]]
+    again = [platform.submit("build-dataset/build-dataset", {"spec": build.fields}) for build in crashed]
     _note_ends(platform, of["worker and flow"])
     assert {build.ended["state"]["name"] for build in of["worker and flow"]} == {"Crashed"}, "by the automation"
     for build in builds:
         assert build.seconds < FINAL_SECONDS, f"{build.victim} in {build.stage}: final after {build.seconds:.0f} s"
-        platform.wait_for_run(again[build.root], ["COMPLETED"])
+    for run in again:
+        platform.wait_for_run(run, ["COMPLETED"])
     with capsys.disabled():
         print(
             "", *(f"{b.victim} | {b.stage} | {b.ended['state']['name']} | {b.seconds:.0f} s" for b in builds), sep="\n"

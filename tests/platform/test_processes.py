@@ -22,6 +22,27 @@ SLEEPS = "import time\nprint('started', flush=True)\ntime.sleep(600)\n"
 ENDS = "print('cannot go on')\nraise SystemExit(3)\n"
 
 
+# Starts a run that starts a process of its own, and notes as it is ended whether that one still lives.
+STARTS = """
+import subprocess, sys, time
+subprocess.run([sys.executable, "-c", "import run"])
+time.sleep(600)
+"""
+RUN = """
+import signal, subprocess, sys, time
+own = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+def end(*_):
+    time.sleep(0.5)
+    print("ended before its run" if own.poll() is not None else "lives", flush=True)
+    own.kill()
+    own.wait()
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("started", flush=True)
+time.sleep(600)
+"""
+
+
 def kept(tmp_path: Path, source: str) -> KeptProcess:
     (tmp_path / "played.py").write_text(source)
     paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -67,6 +88,19 @@ def test_waiting_for_one_that_ends_says_what_it_said(tmp_path):
     process.start()
     with pytest.raises(GroupstreamError, match=r"the played ended at once: cannot go on; log: .*played.log"):
         wait_until(lambda: False, process)
+
+
+def test_what_a_run_has_started_is_ended_after_the_run(tmp_path):
+    """Else it would be an error of its work: the run Failed instead of Crashed."""
+    (tmp_path / "run.py").write_text(RUN)
+    process = kept(tmp_path, STARTS)
+    process.start()
+    wait_until(lambda: "started" in process.log.read_text(), process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert process.end_children()
+    assert "lives" in process.log.read_text()
+    assert process.pid is not None and not [child for child in family if child.is_running()]
+    process.stop()
 
 
 def test_what_a_killed_platform_left_is_ended_and_what_only_has_its_number_is_not(tmp_path):
