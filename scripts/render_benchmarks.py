@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md, docs/build-profile.md and their pictures from the JSON files that the benchmarks keep.
+"""Writes docs/benchmarks.md, the pages on one benchmark, and their pictures, from the JSON that benchmarks keep.
 
 Run it after a full run: make bench-page
 """
@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # the benchmarks are of this checkout, and not installed
 
 from benchmarks.comparison import comparison
+from benchmarks.fedc4_size.page import page as size_page
 from benchmarks.page import page
 from benchmarks.pictures import growth_picture
 from benchmarks.pipeline.profile import figures as profile_figures
@@ -25,6 +26,7 @@ from benchmarks.suite import SUITE
 DOCS = ROOT / "docs"
 PAGE = "benchmarks.md"
 COMPARISON = "comparison.md"
+SIZE, SIZE_PAGE = "fedc4_size", "fedc4-size.md"
 PROFILE, PROFILE_PAGE = "pipeline.profile", "build-profile.md"
 PICTURES = "assets/benchmarks"
 PLOTTED = {"formats": ("time", "memory")}  # by benchmark, the figures that have a picture
@@ -49,7 +51,10 @@ def rendered(results: Mapping[str, Result]) -> dict[str, str]:
                 path = f"{PICTURES}/{name}-{figure}.svg"
                 files[path] = growth_picture(f"{name}-{figure}", cases)
                 shown[path] = f"{name}: {figure} as the number of examples grows"
-    return {PAGE: page(results, SUITE, shown), **files, **_profile(results.get(PROFILE))}
+    pages = {PAGE: page(results, SUITE, shown)}
+    if SIZE in results:  # until then the page has what was found before
+        pages[SIZE_PAGE] = size_page(results[SIZE])
+    return {**pages, **files, **_profile(results.get(PROFILE))}
 
 
 def _profile(result: Result | None) -> dict[str, str]:

@@ -14,11 +14,13 @@ from benchmarks.fedc4_size.cases import AXES, CASES, Axis, run
 from benchmarks.fedc4_size.ids import group_ids
 from benchmarks.fedc4_size.index_cases import join_the_index
 from benchmarks.fedc4_size.names import EARLIER, NUM_GROUPS, NUM_SHARDS, version_folder
+from benchmarks.fedc4_size.page import AXES as PAGE_AXES
+from benchmarks.fedc4_size.page import page
 from benchmarks.fedc4_size.report import MAX_EXPONENT, cases_of, ratios_of, tables
 from benchmarks.fedc4_size.runs import Figure, Measured, counts_of
 from benchmarks.fedc4_size.version import make_version
 from benchmarks.pipeline.fedc4 import Workload
-from benchmarks.results import load
+from benchmarks.results import load, result_of
 from groupstream import layout
 from groupstream.group_order import hash_group_ids
 
@@ -83,12 +85,18 @@ def test_every_case_finds_something(axis: Axis, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("GROUPSTREAM_CACHE", str(tmp_path / "cache"))
     folder = axis.make(tmp_path, SIZES[axis.counted])
     assert axis.make(tmp_path, SIZES[axis.counted]) == folder
+    names: set[str] = set()
     for case in axis.cases:
         found = run(case, folder)
+        names |= {case, *found["seconds"], *found["bytes"]}
         assert found["processor_seconds"].keys() == found["seconds"].keys()
         assert found["seconds"] and all(seconds > 0 for seconds in found["seconds"].values())
         assert all(size > 0 for size in found["bytes"].values()) or "first" in case  # a small index is not copied
         assert found["peak_bytes"] > 10_000_000
+    (on_page,) = [each for each in PAGE_AXES if each.counted == axis.counted]
+    for row in on_page.rows:
+        held = f"{row.held}, own memory" if row.is_own else row.held
+        assert {row.timed, row.sized, held} - {None} <= names, "what the page has a row for is measured"
 
 
 def test_names_are_different() -> None:
@@ -136,3 +144,18 @@ def test_a_run_measures_each_case_in_a_process_of_its_own(tmp_path: Path) -> Non
     assert all(len(case.values) == 2 for case in memory.values())
     assert {case.case for case in result.cases if case.figure == "time over shards"} >= {"manifest, opened"}
     assert "## groups" in (tmp_path / "out" / "fedc4_size.md").read_text()
+
+
+def test_the_page_says_what_the_figures_say() -> None:
+    found = Measured()
+    for count in (1_000, 4_000, 16_000):
+        found.add(Figure("groups", "join the index", "processor time"), count, count / 1_000)
+        found.add(Figure("groups", "index on disk", "size"), count, 32.0 * count)
+        found.add(Figure("groups", "join the index", "memory"), count, 1e8 + 50 * count)
+        found.add(Figure("groups", "look up, opened fresh", "processor time"), count, 0.004)
+        found.add(Figure("groups", "look-ups, own memory", "size"), count, 6e7)
+    text = page(result_of("fedc4_size", "", {}, cases_of(found)))
+    assert "## By the number of groups: 1,000, 4,000 and 16,000" in text
+    assert "where the build was started | 16.0 s | 1.00 | 512 kB, 32 bytes each | 50 bytes |" in text
+    assert "| a look-up by a process that opens the version | 4.00 ms |  |  | mapped; 0 bytes |" in text
+    assert "By the number of shards" not in text, "what was not measured is left out"
