@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
 help:
 	@echo "make demo    build a dataset from Python's own standard library and look at it"
 	@echo "make up      run the platform on this machine: server, worker, deployments; Ctrl-C ends it"
-	@echo "make test    run every test"
+	@echo "make test    run every test; GROUPSTREAM_TESTS=all tries every combination, which takes an hour more"
 	@echo "make test-reader  run the tests of the light library, installed alone"
 	@echo "make quick   run the tests that take seconds"
 	@echo "make check   lint, types, import layers"

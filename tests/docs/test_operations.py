@@ -137,7 +137,7 @@ def test_settings_has_the_variables_of_the_compose_file_with_their_defaults() ->
 
 def test_no_page_names_a_variable_that_nothing_reads() -> None:
     known = quoted(column(_first_table(), 0)) | quoted(column(rows("settings.md", "Of the compose file"), 0))
-    known |= {"GROUPSTREAM_SCHEDULES", "GROUPSTREAM_KILLS"}  # of the tests, which some pages are about
+    known |= {"GROUPSTREAM_SCHEDULES", "GROUPSTREAM_TESTS"}  # of the tests, which some pages are about
     for page in [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
         named = set(re.findall(r"\bGROUPSTREAM_[A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8")))
         assert named <= known, f"{page.name} names {named - known}"

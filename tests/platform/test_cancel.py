@@ -1,6 +1,6 @@
 """What people do to a run in the UI: cancel it in the midst of its work, and try one again that ended badly.
 
-GROUPSTREAM_KILLS=all tries it with one process of a build, too, and after SIGKILL.
+GROUPSTREAM_TESTS=all tries it with one process of a build, too, and after SIGKILL.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import psutil
 import pytest
 
 from registry import Registry, default_registry_url
+from tests.extent import ALL
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
-ALL = os.environ.get("GROUPSTREAM_KILLS") == "all"
 LAST_WORD_SECONDS = 20  # Prefect's worker says once more that the run crashed, whatever has become of it by then
 
 

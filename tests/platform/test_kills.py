@@ -1,6 +1,6 @@
 """Whatever is killed, in whichever stage of a build: its run ends, and the next gives what an undisturbed one gives.
 
-GROUPSTREAM_KILLS=all tries every victim in every stage, in seven rounds. Without it there is one round: each victim is
+GROUPSTREAM_TESTS=all tries every victim in every stage, in seven rounds. Without it there is one round: each victim is
 killed in another stage, and a machine that does more than that takes what time it takes.
 """
 
@@ -17,16 +17,16 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.extent import ALL
 from tests.waiting import LONG, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 STAGES = ("Locate", "Partition", "Check", "Number", "Draw the card", "Publish", "Register")
 FIRST = {"flow": 2, "worker": 1, "server": 3, "worker and flow": 5}  # the stages of the first round
-IS_MEASURED = os.environ.get("GROUPSTREAM_KILLS") == "all"
-ROUNDS = range(len(STAGES)) if IS_MEASURED else range(1)
+ROUNDS = range(len(STAGES)) if ALL else range(1)
 FINAL = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
-FINAL_SECONDS = 180 if IS_MEASURED else LONG
+FINAL_SECONDS = 180 if ALL else LONG
 
 
 @dataclass
