@@ -1,13 +1,19 @@
 """Prefect's server as `groupstream up` runs it: it lives with SQLite, which lets one write at a time.
 
-- The server answers 503, "ask again", to whoever comes second. Prefect's client does so; its page does not, and shows
-  "Unknown error while creating flow run" to every third person who submits our form. Here it is asked again.
+- A transaction that has read may not write once another has written: it fails at once. Who asked for it is answered
+  503, "ask again"; an event that it belongs to is tried three times more, then dropped, and an automation with it.
+  Here each transaction waits for its turn when it begins.
+- Whoever waits too long is answered 503 all the same. Prefect's client asks again; its page does not, and shows
+  "Unknown error while creating flow run". Here it is asked again.
+- What a statement that failed leaves behind is freed by the garbage collector, in whichever thread. If that is the one
+  that answers, it stands still as long as the same connection waits for its turn, and who has the turn cannot end it:
+  nobody is answered for 60 s, again and again. Here a statement that failed leaves nothing behind.
 - It answers nobody while it checks whether the schema of a form is one. That takes 0.4 s for the form of a build,
   several times at each deployment and at each run. Here each schema is checked once.
 - It has 15 connections. On a slow disk as many may wait to write while the one that writes asks for one more, which
   stands still until SQLite gives up after 60 s; others are answered 500 until then. Here there is no such limit.
 
-On PostgreSQL only the second happens, so other servers are started as Prefect says.
+On PostgreSQL only the checks of schemas happen, so other servers are started as Prefect says.
 """
 
 from __future__ import annotations
@@ -15,9 +21,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import aiosqlite
 import uvicorn
 from jsonschema import Draft202012Validator
 from prefect.server.api.server import create_app
@@ -90,6 +98,39 @@ def open_connections_as_needed() -> None:
     setattr(configurations, name, functools.partial(getattr(configurations, name), max_overflow=-1))
 
 
+def wait_for_the_turn_to_write() -> None:
+    """As Prefect does at some; it begins a transaction for little else than to write.
+
+    One that begins within another, which it would wait for, begins as before.
+    """
+    begin = configurations.AioSqliteConfiguration.begin_transaction
+
+    @functools.wraps(begin)
+    def begin_to_write(self: Any, session: Any, with_for_update: bool = False) -> Any:
+        is_first = configurations.SQLITE_BEGIN_MODE.get() is None
+        return begin(self, session, with_for_update or is_first)
+
+    setattr(configurations.AioSqliteConfiguration, begin.__name__, begin_to_write)
+
+
+def close_what_failed() -> None:
+    """Until it is closed, a cursor of Python keeps a statement that failed; an exception keeps SQLAlchemy's cursor."""
+    for name in ("execute", "executemany"):
+        setattr(aiosqlite.Cursor, name, _closing(getattr(aiosqlite.Cursor, name)))
+
+
+def _closing(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    @functools.wraps(execute)
+    async def execute_or_close(self: aiosqlite.Cursor, *arguments: Any) -> Any:
+        try:
+            return await execute(self, *arguments)
+        except sqlite3.Error:
+            await self.close()
+            raise
+
+    return execute_or_close
+
+
 def check_each_schema_once() -> None:
     """One that is none is checked again, and raises again."""
     for validator in (Draft202012Validator, validation._VALIDATOR):
@@ -106,6 +147,8 @@ def _once(check: Callable[..., None]) -> Callable[..., None]:
 
 def main() -> None:
     """Serves API, page and services where the settings of Prefect say, until a signal ends it."""
+    wait_for_the_turn_to_write()
+    close_what_failed()
     open_connections_as_needed()
     check_each_schema_once()
     settings = get_current_settings().server

@@ -1,22 +1,32 @@
-"""The server of `groupstream up`: it says that it is busy only when it stays so, and checks a schema once."""
+"""The server of `groupstream up`: it waits for its turn to write, answers meanwhile, and checks a schema once."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import httpx
 import jsonschema
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from prefect.server.database import configurations
 from prefect.utilities.schema_tools import validation
 
-from orchestration.server import WAITS, AskAgain, check_each_schema_once, open_connections_as_needed
+from orchestration.server import (
+    WAITS,
+    AskAgain,
+    check_each_schema_once,
+    close_what_failed,
+    open_connections_as_needed,
+    wait_for_the_turn_to_write,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +101,79 @@ def test_a_body_that_comes_in_parts_comes_whole() -> None:
     ask: Callable[..., Awaitable[None]] = app_that_is_busy(1, bodies)
     asyncio.run(ask(scope, next_message, send))
     assert bodies == [b"in parts"] * 2 and next(each.get("status") for each in sent) == 201
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> configurations.AioSqliteConfiguration:
+    """As Prefect's server has it; what a test changes of the classes is undone."""
+    changed = (configurations.AioSqliteConfiguration, "begin_transaction"), (aiosqlite.Cursor, "execute")
+    for owner, name in (*changed, (aiosqlite.Cursor, "executemany")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    return configurations.AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path}/server.db")
+
+
+def test_a_transaction_that_read_first_may_write(database: configurations.AioSqliteConfiguration) -> None:
+    """With Prefect's own the second fails at once: what it read has changed when it writes."""
+    wait_for_the_turn_to_write()
+
+    async def add_one() -> None:
+        session = await database.session(await database.engine())
+        async with session, database.begin_transaction(session):
+            count = (await session.execute(sa.text("SELECT number FROM counts"))).scalar()
+            await asyncio.sleep(0.1)
+            await session.execute(sa.text(f"UPDATE counts SET number = {count + 1}"))
+
+    async def add_at_once() -> int:
+        engine = await database.engine()
+        async with engine.begin() as connection:
+            await connection.execute(sa.text("CREATE TABLE counts AS SELECT 0 AS number"))
+        await asyncio.gather(*(add_one() for _ in range(5)))
+        async with engine.connect() as connection:
+            return (await connection.execute(sa.text("SELECT number FROM counts"))).scalar()
+
+    assert asyncio.run(add_at_once()) == 5
+
+
+def test_a_transaction_within_another_does_not_wait_for_it(database: configurations.AioSqliteConfiguration) -> None:
+    wait_for_the_turn_to_write()
+
+    async def read_within() -> int:
+        engine = await database.engine()
+        outer, inner = await database.session(engine), await database.session(engine)
+        async with outer, database.begin_transaction(outer), inner, database.begin_transaction(inner):
+            await outer.execute(sa.text("CREATE TABLE counts AS SELECT 0 AS number"))
+            return (await inner.execute(sa.text("SELECT 7"))).scalar()
+
+    assert asyncio.run(asyncio.wait_for(read_within(), 30)) == 7
+
+
+def test_what_failed_does_not_stop_the_server(database: configurations.AioSqliteConfiguration) -> None:
+    """The garbage of a failed statement is freed while its connection waits for the turn of one who needs this thread.
+
+    With Prefect's own the thread then waits as long as that connection does, and what it waited for fails.
+    """
+    close_what_failed()
+
+    async def write_after_failing() -> None:
+        engine = await database.engine()
+        insert, wait = sa.text("INSERT INTO counts VALUES (1)"), "PRAGMA busy_timeout = "
+        async with engine.connect() as first, engine.connect() as second:
+            await first.execute(sa.text("CREATE TABLE counts (number)"))
+            await first.execute(sa.text("BEGIN IMMEDIATE"))
+            await second.execute(sa.text(f"{wait} 0"))
+            with pytest.raises(sa.exc.OperationalError, match="locked") as failed:
+                await second.execute(insert)
+            garbage = [failed.value]
+            garbage.append(garbage)
+            del failed, garbage
+            await second.execute(sa.text(f"{wait} 5000"))
+            waiting = asyncio.create_task(second.execute(insert))
+            await asyncio.sleep(0.5)
+            gc.collect()
+            await first.execute(sa.text("COMMIT"))
+            await waiting
+
+    asyncio.run(write_after_failing())
 
 
 def test_as_many_transactions_are_open_as_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
