@@ -62,7 +62,9 @@ def read_deployables(prefect_file: Path) -> list[Deployable]:
 
     Raises:
         SpecError: the file is wrong, or has parameters that the form of the flow refuses.
+        UsageError: the address of the webhook is none.
     """
+    refuse_no_address(os.environ.get(WEBHOOK_URL))
     definitions = read_definitions(prefect_file)
     flows: dict[str, Flow[..., Any]] = {
         each: load_flow_from_entrypoint(each) for each in dict.fromkeys(d.entrypoint for d in definitions)
@@ -83,7 +85,6 @@ def deploy(
         limit: at most so many runs at once in a work pool that is made here.
         folder: where runs of a local pool start, so that relative paths of a spec are seen from there.
     """
-    refuse_no_address(os.environ.get(WEBHOOK_URL))
     deployed = Deployed(deployments={}, changed=[], automations=[])
     with get_client(sync_client=True) as client:
         for name in dict.fromkeys(each.definition.work_pool.name for each in deployables):
