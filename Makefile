@@ -104,7 +104,7 @@ bench-full: $(VENV)/dev
 	@$(BIN)/python -m benchmarks --full $(BENCH)
 
 bench-guard: $(VENV)/dev
-	@$(BIN)/python -m benchmarks.guard $(BENCH)
+	@$(BIN)/python -m benchmarks.guard $(BENCH) --tries 3
 
 bench-page: $(VENV)/dev
 	@$(BIN)/python scripts/render_benchmarks.py
