@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks.missed import WHY
 from benchmarks.numbers import three_digits
 from benchmarks.results import Case, Ratio, Result
 from benchmarks.suite import BENCHMARKS, Benchmark
@@ -65,6 +66,17 @@ def _promises(results: Sequence[Result]) -> Iterator[str]:
         verdict = "kept" if each.is_kept else "**missed**"
         yield f"| {_link(result.name)} | {_what(each)} | {target} | {found_words} | {verdict} |"
     yield ""
+    yield from _missed([(result.name, _what(each)) for result, each in found if not each.is_kept])
+
+
+def _missed(targets: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Why, for each."""
+    if targets:
+        yield "| missed | why |"
+        yield "|---|---|"
+        for name, what in targets:
+            yield f"| {_link(name)}: {what} | {WHY.get((name, what), 'nobody has looked yet')} |"
+        yield ""
 
 
 def _what(each: Case | Ratio) -> str:

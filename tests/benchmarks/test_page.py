@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.missed import WHY
 from benchmarks.page import page
 from benchmarks.pictures import growth_picture
-from benchmarks.results import Case, NotMeasured, Result, ratio_of, result_of
+from benchmarks.results import Case, NotMeasured, Result, load, ratio_of, result_of
 from benchmarks.suite import SUITE, Benchmark
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +53,19 @@ def test_targets_stand_beside_results(result: Result) -> None:
     assert "| [reader.x](#readerx) | ours / slow, time | ≤ 1/100 | 1/500 | kept |" in lines
     assert "| [reader.x](#readerx) | slow / ours, time | ≥ 25 | 30.0 | kept |" in lines
     assert "| [reader.x](#readerx) | ours, memory | ≤ 600 MB | 700 MB | **missed** |" in lines
+
+
+def test_each_target_that_is_missed_has_a_reason(result: Result) -> None:
+    text = page({"reader.x": result}, [MEASURED], {})
+    assert "| [reader.x](#readerx): ours, memory | nobody has looked yet |" in text.splitlines()
+    kept = {each.name: load(each.kept_file) for each in SUITE if each.kept_file.exists()}
+    assert "nobody has looked yet" not in page(kept, SUITE, {})
+
+
+def test_what_has_a_reason_is_a_target() -> None:
+    kept = [load(each.kept_file) for each in SUITE if each.kept_file.exists()]
+    targets = {(result.name, each.name) for result in kept for each in result.ratios if each.limit is not None}
+    assert set(WHY) <= targets
 
 
 def test_a_section_has_all_figures_with_their_spread(result: Result) -> None:
