@@ -10,8 +10,8 @@
   nobody is answered for 60 s, again and again. Here a statement that failed leaves nothing behind.
 - It answers nobody while it checks whether the schema of a form is one. That takes 0.4 s for the form of a build,
   several times at each deployment and at each run. Here each schema is checked once.
-- It has 15 connections. On a slow disk as many may wait to write while the one that writes asks for one more, which
-  stands still until SQLite gives up after 60 s; others are answered 500 until then. Here there is no such limit.
+- It has 15 connections, all of which may wait for their turn to write. Who only reads then waits for one of them, and
+  is answered 500 after 30 s. Here there is no such limit.
 
 On PostgreSQL only the checks of schemas happen, so other servers are started as Prefect says.
 """
