@@ -106,9 +106,10 @@ def test_a_body_that_comes_in_parts_comes_whole() -> None:
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> configurations.AioSqliteConfiguration:
     """As Prefect's server has it; what a test changes of the classes is undone."""
-    changed = (configurations.AioSqliteConfiguration, "begin_transaction"), (aiosqlite.Cursor, "execute")
-    for owner, name in (*changed, (aiosqlite.Cursor, "executemany")):
-        monkeypatch.setattr(owner, name, getattr(owner, name))
+    begin = configurations.AioSqliteConfiguration.begin_transaction
+    monkeypatch.setattr(configurations.AioSqliteConfiguration, "begin_transaction", begin)
+    monkeypatch.setattr(aiosqlite.Cursor, "execute", aiosqlite.Cursor.execute)
+    monkeypatch.setattr(aiosqlite.Cursor, "executemany", aiosqlite.Cursor.executemany)
     return configurations.AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path}/server.db")
 
 

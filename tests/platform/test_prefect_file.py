@@ -11,8 +11,10 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import validate
 
-from groupstream import SpecError
+from groupstream import SpecError, UsageError
 from orchestration.definitions import read_definitions
+from orchestration.deploying import read_deployables
+from orchestration.webhook import WEBHOOK_URL
 from specs import Spec, load_spec
 
 REPOSITORY = Path(__file__).parents[2]
@@ -68,3 +70,9 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path, text, says):
 def test_a_missing_file_is_said_with_the_way_out(tmp_path):
     with pytest.raises(SpecError, match=r"no prefect.yaml in .*; run in a checkout, or name its prefect.yaml"):
         read_definitions(tmp_path / "prefect.yaml")
+
+
+def test_a_wrong_address_of_the_webhook_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv(WEBHOOK_URL, "a-secret-and-no-address")
+    with pytest.raises(UsageError, match="is no address"):
+        read_deployables(tmp_path / "not-there.yaml")
