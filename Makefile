@@ -19,7 +19,7 @@ help:
 	@echo "make quick   run the tests that take seconds"
 	@echo "make check   lint, types, import layers"
 	@echo "make docs    build the site of the documentation into site/"
-	@echo "make bench   run the short benchmarks (5 minutes), and compare their ratios with the kept ones: make bench-guard"
+	@echo "make bench   run the short benchmarks (5 to 8 minutes), and compare their ratios with the kept ones: make bench-guard"
 	@echo "make bench-full  run all benchmarks (hours, 30 GB), and write docs/benchmarks.md from them: make bench-page"
 	@echo "make bench-peers  make the environments of the peers that cannot live beside us (5 GB)"
 	@echo "make deployments  write the deployments of specs/ into prefect.yaml"

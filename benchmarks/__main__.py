@@ -1,7 +1,7 @@
 """All benchmarks, one after the other: `python -m benchmarks --short|--full [--only NAME] FOLDER`.
 
 Each runs in a process of its own. One that fails or lacks something does not stop the others; at the end it says which
-did. A short run takes less than five minutes altogether on two cores and keeps its results below FOLDER/short, which
+did. A short run takes five to eight minutes altogether on two cores and keeps its results below FOLDER/short, which
 `python -m benchmarks.guard` compares with the kept ones; a full run takes hours and up to 28 GB, and keeps its results
 beside each benchmark.
 """
