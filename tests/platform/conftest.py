@@ -181,9 +181,11 @@ def _family(pid: int) -> list[psutil.Process]:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """One for all tests that change nothing in it but their own datasets."""
+    """One for all tests that change nothing in it but their own datasets. No event of it is given up."""
     with running_platform(tmp_path_factory.mktemp("platform")) as started:
         yield started
+        dead_letters = [each.read_text() for each in (started.home / "dlq").glob("*")]
+        assert not dead_letters, f"{len(dead_letters)}, such as {dead_letters[0][:2000]}"
 
 
 @pytest.fixture

@@ -1,106 +1,22 @@
-"""The server of `groupstream up`: it waits for its turn to write, answers meanwhile, and checks a schema once."""
+"""Prefect's transactions on SQLite wait for their turn to write; one that failed stops nobody."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import aiosqlite
-import httpx
-import jsonschema
 import pytest
 import sqlalchemy as sa
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 from prefect.server.database import configurations
-from prefect.utilities.schema_tools import validation
 
-from orchestration.server import (
-    WAITS,
-    AskAgain,
-    check_each_schema_once,
+from orchestration.sqlite_transactions import (
     close_what_failed,
     open_connections_as_needed,
     wait_for_the_turn_to_write,
 )
-
-
-@pytest.fixture(autouse=True)
-def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestration.server.WAITS", tuple(0.0 for _ in WAITS))
-
-
-def app_that_is_busy(num_times: int, bodies: list[bytes]) -> FastAPI:
-    """As Prefect's: its own API is mounted in it, and what goes wrong there is an exception that has been answered."""
-    api, app = FastAPI(), FastAPI()
-
-    async def answer(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 503 if isinstance(error, OSError) else 500)
-
-    api.add_exception_handler(Exception, answer)
-
-    @api.post("/runs")
-    async def create(request: Request) -> JSONResponse:
-        bodies.append(await request.body())
-        if bodies[-1] == b"wrong":
-            raise ValueError("not that")
-        if len(bodies) <= num_times:
-            raise OSError("database is locked")
-        return JSONResponse({"id": len(bodies)}, 201)
-
-    app.mount("/api", api)
-    app.add_middleware(AskAgain)
-    return app
-
-
-def post(app: FastAPI, content: Any) -> httpx.Response:
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
-            return await client.post("/api/runs", content=content)
-
-    return asyncio.run(ask())
-
-
-@pytest.mark.parametrize("num_times", [0, 1, len(WAITS)])
-def test_who_asks_sees_nothing_of_it(num_times: int) -> None:
-    bodies: list[bytes] = []
-    answer = post(app_that_is_busy(num_times, bodies), b"the whole body")
-    assert (answer.status_code, answer.json()) == (201, {"id": num_times + 1})
-    assert bodies == [b"the whole body"] * (num_times + 1)
-
-
-def test_one_that_stays_busy_says_so() -> None:
-    bodies: list[bytes] = []
-    assert post(app_that_is_busy(100, bodies), b"body").status_code == 503
-    assert len(bodies) == len(WAITS) + 1
-
-
-def test_what_is_wrong_is_asked_for_once() -> None:
-    bodies: list[bytes] = []
-    assert post(app_that_is_busy(0, bodies), b"wrong").status_code == 500
-    assert bodies == [b"wrong"]
-
-
-def test_a_body_that_comes_in_parts_comes_whole() -> None:
-    bodies: list[bytes] = []
-    receive = [{"type": "http.request", "body": b"in ", "more_body": True}, {"type": "http.request", "body": b"parts"}]
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def next_message() -> Any:
-        return receive.pop(0) if receive else {"type": "http.disconnect"}
-
-    scope = {"type": "http", "method": "POST", "path": "/api/runs", "headers": [], "query_string": b"", "root_path": ""}
-    ask: Callable[..., Awaitable[None]] = app_that_is_busy(1, bodies)
-    asyncio.run(ask(scope, next_message, send))
-    assert bodies == [b"in parts"] * 2 and next(each.get("status") for each in sent) == 201
 
 
 @pytest.fixture
@@ -189,27 +105,3 @@ def test_as_many_transactions_are_open_as_are_needed(tmp_path: Path, monkeypatch
                 await stack.enter_async_context(engine.begin())
 
     asyncio.run(open_at_once())
-
-
-def test_each_schema_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The form of a build takes 0.4 s, in which the server answers nobody."""
-    validators = (jsonschema.Draft202012Validator, validation._VALIDATOR)
-    checked: list[Any] = []
-    for validator in validators:
-        check = validator.check_schema
-
-        def count(schema: Any, check: Any = check, **options: Any) -> None:
-            checked.append(schema)
-            check(schema, **options)
-
-        monkeypatch.setattr(validator, "check_schema", count)
-    check_each_schema_once()
-    for _ in range(3):
-        jsonschema.validate({"a": 1}, {"properties": {"a": {"type": "integer"}}})
-        validation.validate({"a": 1}, {"properties": {"a": {"type": "integer"}}}, raise_on_error=True)
-        with pytest.raises(jsonschema.SchemaError):
-            jsonschema.validate({}, {"type": "no type"})
-        with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({"a": "b"}, {"properties": {"a": {"type": "integer"}}})
-    assert len([each for each in checked if "properties" in each]) == len(validators)
-    assert [each for each in checked if "properties" not in each] == [{"type": "no type"}] * 3
