@@ -8,6 +8,7 @@ import urllib.parse
 import pytest
 
 from groupstream.testing import FolderServer, GcsServer
+from tests.extent import ONLY_WITH_ALL
 
 pytestmark = pytest.mark.integration
 
@@ -85,7 +86,7 @@ def registry_at_no_port(planted) -> str:
     return f"postgresql+psycopg://{words}"
 
 
-@pytest.mark.parametrize("debug", [["--debug"], []], ids=["debug", "line"])
+@pytest.mark.parametrize("debug", [["--debug"], pytest.param([], marks=ONLY_WITH_ALL)], ids=["debug", "line"])
 def test_a_build_that_fails_leaves_no_secret(built, planted, debug):
     checks = built.spec(seed=1, checks={"groups": {"min_groups": 100}})
     assert built.run(*debug, "build", checks).returncode == 1

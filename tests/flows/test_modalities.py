@@ -18,6 +18,7 @@ import groupstream
 from groupstream import Dataset
 from groupstream.verify import verify
 from specs import Spec, load_spec
+from tests.extent import ALL
 from tests.flows.modality_files import MODALITIES, Modality
 from training.round_log import read_rounds
 from training.spec import TrainSpec
@@ -200,8 +201,11 @@ REAL = {  # that nothing is lost of all of each, and every value: tests/flows/te
 }
 
 
+FAST = ("mnist_idx", "web_reddit")  # images and a table; written text and encoded images are trained on above
+
+
 @pytest.mark.shared_data
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", REAL if ALL else FAST)
 def test_real_data_of_a_modality_takes_the_same_path(
     name: str, with_server: str, root: Path, output: Path, shared_data: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

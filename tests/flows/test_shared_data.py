@@ -18,6 +18,7 @@ import groupstream
 from groupstream.verify import verify
 from partitioners.url_host import host_of
 from specs import load_spec
+from tests.extent import ONLY_WITH_ALL
 
 pytestmark = [pytest.mark.integration, pytest.mark.shared_data]
 
@@ -111,6 +112,7 @@ def test_posts_by_domain(built, shared_data):
     assert all(name == row["domain"] for name, row in itertools.islice(grouped(split), 5_000))
 
 
+@ONLY_WITH_ALL  # books, and posts by domain
 def test_posts_by_the_file_they_are_in(built, shared_data):
     by_file = (
         "source.path_feature=subreddit",

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.extent import ALL
 from tests.prefect_api import ask
 from tests.waiting import LONG, wait_until
 
@@ -199,7 +200,7 @@ def test_a_spec_becomes_a_version_in_the_registry(stack, tmp_path):
         wait_for(lambda: is_there(f"http://127.0.0.1:{stack.server}/api/ready"), process, tmp_path / "server.log")
         assert not is_there(f"http://127.0.0.1:{stack.server}/api/work_pools/groupstream")  # without the word: 401
 
-        for _ in range(2):  # `docker compose up` a second time changes nothing
+        for _ in range(2 if ALL else 1):  # `docker compose up` a second time changes nothing
             setup = subprocess.run(
                 stack.command("setup"),
                 env=stack.environment("setup"),
@@ -210,7 +211,7 @@ def test_a_spec_becomes_a_version_in_the_registry(stack, tmp_path):
                 check=False,
             )
             assert setup.returncode == 0, setup.stderr
-        assert "deployed" not in setup.stdout
+        assert ("deployed" in setup.stdout) is not ALL
 
         image = (REPOSITORY / "infra/worker/Dockerfile").read_text()
         command = json.loads(re.findall(r"^CMD (.*)", image, re.MULTILINE)[0])
