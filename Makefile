@@ -3,8 +3,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
-# Modules are compiled when they are first imported: most never are, and all take minutes.
-PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile --no-deps
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps
 PYTEST = $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 TEST_PROCESSES ?= 2
 unexport PYTHONDONTWRITEBYTECODE  # every start of Prefect would compile it anew
