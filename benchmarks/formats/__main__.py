@@ -11,7 +11,7 @@ and opening is timed apart: for the dictionary it is reading all there is. What 
 in its process, and the second time counts. Memory is the largest resident set of the process, which counts what it maps
 of its files; what it has before opening are its imports. Formats run in turns, each turn in an order of its own; what
 takes 60 s or more is run once. A ratio is the median of the ratios of the same turn. A process is stopped when it takes
-too long, and larger sizes of its format are not tried.
+too long, writing ends after half an hour, and larger sizes of its format are not tried.
 
 Peers run in environments of their own, which DATASET_GROUPER_PYTHON and FORMATS_PYTHON name (see benchmarks/peers).
 Takes up to 15 GB of disk, and keeps what it made for the next run.

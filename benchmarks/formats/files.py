@@ -1,6 +1,7 @@
 """The files of each format, made from our version of the same examples if they are not there.
 
-All lie below FOLDER/peers/NAME. What breaks off leaves nothing that looks whole.
+All lie below FOLDER/peers/NAME. What breaks off leaves nothing that looks whole. Peers' files that take longer than
+`WRITE_SECONDS` to write are given up, with a TimeoutError: HDF5 takes the longer for a group the more there are.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from benchmarks.reader.prepare import prepare_dataset_grouper, prepare_hugging_f
 from groupstream.exports import export
 
 PEERS = Path(__file__).parents[1] / "peers"
+WRITE_SECONDS = 1800.0
+_TOO_LONG = f"> {WRITE_SECONDS:,.0f} s to write"
 
 
 def version_files(folder: Path, name: str) -> Path:
@@ -41,9 +45,12 @@ def hdf5_file(folder: Path, name: str) -> Path:
 def _write_hdf5(source: Path, target: Path) -> None:
     import h5py
 
+    deadline = time.monotonic() + WRITE_SECONDS
     with h5py.File(target, "w") as file:
         examples = file.create_group("examples")
         for group_id, texts in sorted_groups(source):
+            if time.monotonic() > deadline:
+                raise TimeoutError(_TOO_LONG)
             examples.create_group(group_id.decode()).create_dataset("text", data=texts, dtype=h5py.string_dtype())
 
 
@@ -77,7 +84,10 @@ def mosaic_folder(folder: Path, name: str, python: str) -> Path:
 def _written_by_peer(folder: Path, name: str, python: str, script: str, target: str) -> Path:
     def write(path: Path) -> None:
         command = [python, str(PEERS / script), str(sorted_file(folder, name)), str(path)]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=WRITE_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(_TOO_LONG) from error
 
     return _made(folder / "peers" / name / target, write)
 

@@ -114,7 +114,7 @@ def run_once(format: Format, folder: Path, name: str, limit_seconds: float) -> d
     """Reads a format in a new process. Its files are made first, if need be, and read, so that none has colder ones.
 
     Raises:
-        NotMeasuredError: it took too long, or it failed.
+        NotMeasuredError: it took too long to write or to read, or it failed.
     """
     environment = {**os.environ, "GROUPSTREAM_CACHE": str(folder / "cache"), "TF_CPP_MIN_LOG_LEVEL": "2"}
     try:
@@ -125,6 +125,8 @@ def run_once(format: Format, folder: Path, name: str, limit_seconds: float) -> d
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, env=environment, timeout=limit_seconds
         )
+    except TimeoutError as error:
+        raise NotMeasuredError(str(error)) from error
     except subprocess.TimeoutExpired as error:
         raise NotMeasuredError(f"> {limit_seconds:.0f} s") from error
     except subprocess.CalledProcessError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.formats import files
 from benchmarks.formats.__main__ import main
 from benchmarks.formats.examples import SIZES, Size
 from benchmarks.formats.formats import (
@@ -75,6 +77,20 @@ def test_what_takes_too_long_or_fails_is_stopped_and_not_tried_at_a_larger_size(
     large = run_size(tmp_path, LARGE, formats, Limits(turns=2, process_seconds=1), small)
     assert large[0].why_not == "not tried: > 1 s at 1,000 examples"
     assert not any(case.runs for case in [*small, *large])
+
+
+def test_a_file_that_takes_too_long_to_write_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(files, "sorted_groups", lambda source: iter([(b"a", ["x"])] * 2))
+    monkeypatch.setattr(files, "sorted_file", lambda folder, name: folder)
+    (tmp_path / "peers" / SMALL.name).mkdir(parents=True)
+    hdf5 = Format("HDF5", HIERARCHICAL, files.hdf5_file, lambda folder, version: ["-c", ""])
+    (case,) = run_size(tmp_path, SMALL, [hdf5], Limits(turns=2))
+    assert case.why_not == "> 1,800 s to write" and not case.runs
+    monkeypatch.setattr(files, "PEERS", tmp_path)
+    (tmp_path / "write_fedjax.py").write_text("import time; time.sleep(60)")
+    with pytest.raises(TimeoutError, match="to write"):
+        files.fedjax_file(tmp_path, SMALL.name, sys.executable)
 
 
 def test_a_format_that_takes_a_minute_is_read_once_and_ours_in_every_turn() -> None:
