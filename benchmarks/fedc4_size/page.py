@@ -213,7 +213,7 @@ def _cells(found: _Found, counted: str, row: Row) -> Iterator[str]:
     held = found.one("size of one more" if row.is_own else "memory of one more", name) if name else None
     yield _time(seconds.median) if seconds else ""
     yield f"{power.median:.2f}" if power else ""
-    yield f"{_bytes(size.median * 1e6)}, {_bytes(max(0, each.median))} each" if size and each else ""
+    yield f"{_bytes(size.median * 1e6)}, {_of_each(each.median)}" if size and each else ""
     yield f"{'mapped; ' if row.is_own else ''}{_bytes(max(0, held.median))}" if held else ""
 
 
@@ -228,7 +228,11 @@ def _bytes(number: float) -> str:
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= scale:
             return f"{_short(number / scale)} {unit}"
-    return f"{number:.0f} bytes"
+    return f"{number:.0f} byte{'' if round(number) == 1 else 's'}"
+
+
+def _of_each(number: float) -> str:
+    return f"{_bytes(number)} each" if number >= 0.5 else "whatever the number"
 
 
 def _short(number: float) -> str:
