@@ -132,6 +132,8 @@ def _empty_items(kind: pa.DataType, length: int) -> pa.Array:
 
 
 def _cast(name: str, items: pa.Array, feature: Feature) -> pa.Array:
+    if items.type == feature.value_type:  # a call takes as long as parsing a few values
+        return items
     try:
         return items.cast(feature.value_type)
     except pa.ArrowInvalid as error:
