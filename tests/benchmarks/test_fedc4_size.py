@@ -154,8 +154,12 @@ def test_the_page_says_what_the_figures_say() -> None:
         found.add(Figure("groups", "join the index", "memory"), count, 1e8 + 50 * count)
         found.add(Figure("groups", "look up, opened fresh", "processor time"), count, 0.004)
         found.add(Figure("groups", "look-ups, own memory", "size"), count, 6e7)
+        found.add(Figure("groups", "dataset card", "processor time"), count, 7.0)
+        found.add(Figure("groups", "dataset card", "size"), count, 87_500)
+        found.add(Figure("groups", "dataset card", "memory"), count, 1e8 + count)
     text = page(result_of("fedc4_size", "", {}, cases_of(found)))
     assert "## By the number of groups: 1,000, 4,000 and 16,000" in text
     assert "where the build was started | 16.0 s | 1.00 | 512 kB, 32 bytes each | 50 bytes |" in text
     assert "| a look-up by a process that opens the version | 4.00 ms |  |  | mapped; 0 bytes |" in text
+    assert "| the dataset card | 7.00 s | 0.00 | 87.5 kB, whatever the number | 1 byte |" in text
     assert "By the number of shards" not in text, "what was not measured is left out"
